@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What travels between corelane-vmm and whoever started it.
+ *
+ * corelane-vmm is started as "corelane-vmm --start-fd N", N being a SOCK_SEQPACKET socket. The
+ * starter sends one struct vmm_start with all fds; both ends keep the socket: the VMM sends
+ * struct vmm_event, the starter may send struct vmm_nic_fd. When the socket closes, the VMM stops.
+ * A second socket, handed in as VMM_FD_CONTROL, listens for struct vmm_req.
+ * Host byte order; same machine only.
+ */
+#ifndef CORELANE_BASE_VMM_MSG_H
+#define CORELANE_BASE_VMM_MSG_H
+
+#include <stdint.h>
+
+#include "base/cpuset.h"
+#include "base/fdmsg.h"
+#include "base/port.h"
+
+#define VMM_START_MAGIC	 0x74536c43u
+#define VMM_EVENT_MAGIC	 0x76456c43u
+#define VMM_NICFD_MAGIC	 0x664e6c43u
+#define VMM_REQ_MAGIC	 0x71566c43u
+#define VMM_REPLY_MAGIC	 0x70566c43u
+#define VMM_STATS_MAGIC	 0x73566c43u
+#define VMM_MSG_VERSION	 1
+
+#define VMM_VCPUS_MAX	64
+#define VMM_NICS_MAX	16
+#define VMM_CMDLINE_MAX 2048
+
+/* What each fd of the start message is. The array runs parallel to the fds. */
+enum vmm_fd_role {
+	VMM_FD_NONE,
+	VMM_FD_KVM,	/* /dev/kvm, read-write. Required. */
+	VMM_FD_KERNEL,	/* PVH ELF or bzImage, read-only, seekable. Required. */
+	VMM_FD_INITRD,	/* read-only, seekable */
+	VMM_FD_SERIAL,	/* COM1 output: pipe, socket or file. Input too when it can be read. */
+	VMM_FD_CONSOLE, /* virtio-console, likewise; no console device without it */
+	VMM_FD_CONTROL, /* listening SOCK_SEQPACKET */
+	VMM_FD_STATS,	/* memfd of at least sizeof(struct vmm_stats): exit counters survive the VMM */
+	VMM_FD_NIC,	/* index: the NIC. What it is depends on the NIC's kind. */
+	VMM_FD_ROLES
+};
+
+enum vmm_nic_kind {
+	VMM_NIC_NONE,
+	VMM_NIC_VHOST_LISTEN,  /* fd: listening SOCK_STREAM; any back end may connect, die, come back */
+	VMM_NIC_VHOST_CONNECT, /* fd: connected SOCK_STREAM; VMM_EV_NIC_WANTS_FD when it breaks */
+	VMM_NIC_TAP,	       /* fd: /dev/net/tun set up with IFF_TAP|IFF_NO_PI|IFF_VNET_HDR */
+};
+
+struct vmm_nic {
+	uint32_t kind;	 /* enum vmm_nic_kind */
+	uint16_t queues; /* pairs, 1..PORT_QUEUES_MAX */
+	uint16_t mtu;
+	uint8_t mac[6];
+	uint16_t reserved;
+	char name[NAME_MAX_LEN]; /* for messages only */
+};
+
+struct vmm_vcpu {
+	int32_t cpu;	  /* host CPU to pin to, or -1 */
+	int32_t priority; /* SCHED_FIFO priority, or 0 for SCHED_OTHER */
+};
+
+struct vmm_start {
+	struct msg_head head;
+	char name[NAME_MAX_LEN];
+	uint32_t n_vcpus;
+	uint32_t n_nics;
+	uint64_t mem_size;    /* bytes, a multiple of page_size */
+	uint64_t page_size;   /* 4096, 2 MiB or 1 GiB */
+	int32_t mem_node;     /* NUMA node to bind to, or -1 */
+	uint32_t n_fds;	      /* roles in use; equals the number of fds received */
+	uint64_t exec_tsc;    /* rdtsc just before exec, or 0: for start-up figures */
+	struct cpuset emulator; /* CPUs of every thread that is not a vCPU; empty: leave as is */
+	struct vmm_vcpu vcpu[VMM_VCPUS_MAX];
+	struct vmm_nic nic[VMM_NICS_MAX];
+	struct {
+		uint16_t role; /* enum vmm_fd_role */
+		uint16_t index;
+	} fd[FDMSG_FDS_MAX];
+	char cmdline[VMM_CMDLINE_MAX]; /* NUL-terminated */
+};
+
+enum vmm_event_kind {
+	VMM_EV_STARTED = 1,    /* every vCPU thread is pinned and about to run */
+	VMM_EV_NIC_UP,	       /* index: a back end finished its handshake */
+	VMM_EV_NIC_DOWN,       /* index: it went away; text says why */
+	VMM_EV_NIC_WANTS_FD,   /* index: send a struct vmm_nic_fd */
+	VMM_EV_POWEROFF,       /* the guest powered off; exit status 0 follows */
+	VMM_EV_RESET,	       /* the guest asked for a reset; EXIT_GUEST_RESET follows */
+	VMM_EV_FAULT,	       /* triple fault or internal error; EXIT_GUEST_FAULT follows; text */
+	VMM_EV_WARNING,	       /* text: something the operator should know; counted, not fatal */
+};
+
+struct vmm_event {
+	struct msg_head head;
+	uint32_t kind;
+	uint32_t index;
+	char text[256];
+};
+
+struct vmm_nic_fd { /* with exactly one fd */
+	struct msg_head head;
+	uint32_t index;
+	uint32_t reserved;
+};
+
+/* Why a vCPU left the guest for user space. One counter each, written by that vCPU's thread only. */
+enum vmm_exit {
+	VMM_EXIT_PIO,
+	VMM_EXIT_MMIO,
+	VMM_EXIT_HLT,
+	VMM_EXIT_INTR,	   /* signal: pause, stop, statistics */
+	VMM_EXIT_SHUTDOWN, /* triple fault */
+	VMM_EXIT_FAIL,	   /* entry failure, internal error */
+	VMM_EXIT_OTHER,
+	VMM_EXIT_REASONS
+};
+
+struct vmm_vcpu_stats {
+	uint64_t exits[VMM_EXIT_REASONS];
+	uint64_t unhandled; /* accesses to nothing: read as ones, writes dropped */
+	uint64_t reserved[8];
+} __attribute__((aligned(64)));
+
+/* Lives in VMM_FD_STATS. Readers map it read-only; each field has one writer, no locks. */
+struct vmm_stats {
+	uint32_t magic, version, size, n_vcpus;
+	uint64_t exec_tsc;	/* copied from the start message */
+	uint64_t main_tsc;	/* first line of main() */
+	uint64_t run_tsc;	/* just before the first KVM_RUN */
+	uint64_t guest_errors;	/* malformed rings and registers that were refused */
+	uint64_t backend_errors; /* malformed vhost-user messages that were refused */
+	uint64_t reserved[8];
+	struct vmm_vcpu_stats vcpu[VMM_VCPUS_MAX];
+};
+
+enum vmm_op { VMM_OP_STATUS = 1, VMM_OP_PAUSE, VMM_OP_RESUME, VMM_OP_STOP };
+enum vmm_state { VMM_STATE_STARTING = 1, VMM_STATE_RUNNING, VMM_STATE_PAUSED, VMM_STATE_STOPPING };
+
+struct vmm_req {
+	struct msg_head head;
+	uint32_t op; /* enum vmm_op */
+	uint32_t reserved;
+};
+
+struct vmm_reply { /* to every op: the state after it, and all counters */
+	struct msg_head head;
+	int32_t error; /* 0 or a positive errno */
+	uint32_t state;
+	uint32_t n_nics;
+	uint32_t nic_up[VMM_NICS_MAX]; /* 1: a back end is connected */
+	uint64_t nic_connects[VMM_NICS_MAX];
+	char name[NAME_MAX_LEN];
+	char text[256];
+	struct vmm_stats stats;
+};
+
+/* "pio", "mmio", ...: stable names, used in output and documents. */
+const char *vmm_exit_name(enum vmm_exit reason);
+
+#endif

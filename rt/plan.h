@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The placement planner: site and host in, plan out. Pure: no open, no clock, no getenv; the same
+ * input gives the same plan.
+ */
+#ifndef CORELANE_RT_PLAN_H
+#define CORELANE_RT_PLAN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/cpuset.h"
+#include "base/err.h"
+#include "base/port.h"
+#include "config/site.h"
+#include "rt/topo.h"
+
+#define PLAN_REASONS_MAX 16
+
+struct plan_vnf {
+	const struct site_vnf *vnf;	/* borrowed from the site */
+	int cpu[SITE_VCPUS_MAX];	/* host CPU of each vCPU, or -1: floats on emulator CPUs */
+	int priority[SITE_VCPUS_MAX];	/* SCHED_FIFO priority, or 0 */
+	struct cpuset emulator;		/* the VMM's other threads */
+	int node;			/* host NUMA node number for memory, or -1 when there is one */
+	uint64_t pages;			/* of vnf->memory.page_size */
+};
+
+struct plan_port {
+	size_t vnf, interface;		/* indices into plan.vnf and its interfaces */
+	struct port_cfg cfg;		/* socket is left "": whoever applies the plan fills it */
+};
+
+struct plan {
+	const struct site *site;	/* borrowed; outlives the plan */
+	struct cpuset housekeeping;
+	bool has_switch;		/* false when no interface needs it */
+	int switch_cpu;			/* its polling thread */
+	int switch_node;		/* where its buffers are */
+	struct plan_vnf *vnf;		/* one a VNF, in site order */
+	size_t n_vnfs;
+	struct plan_port *port;		/* one a switch interface */
+	size_t n_ports;
+	bool overlap;			/* cores had to be shared */
+	/* Why this plan cannot support a real-time claim, as far as the plan itself knows. */
+	char reason[PLAN_REASONS_MAX][160];
+	size_t n_reasons;
+};
+
+/*
+ * 0, or -ENOSPC with the arithmetic in words (who needs what, what there is, what would satisfy it),
+ * or -EINVAL when the declaration contradicts the host (a pin to a CPU that is not there).
+ */
+int plan_make(const struct site *site, const struct topo *topo, struct plan **ret, struct err *e);
+void plan_free(struct plan *p);
+
+/* As a person reads it, and as a program does (one JSON object). 0 or -EIO. */
+int plan_print(const struct plan *p, const struct topo *topo, FILE *out);
+int plan_print_json(const struct plan *p, const struct topo *topo, FILE *out);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every device is: a static const ops table and an instance whose state is one plain struct
+ * that could be written out and read back (snapshot and migration will walk the same table).
+ * The devices of a machine are made in one place, vmm/devices.c, from one explicit array.
+ */
+#ifndef CORELANE_VMM_DEVICE_H
+#define CORELANE_VMM_DEVICE_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct vm;
+struct device;
+
+struct device_ops {
+	const char *name;   /* "serial", "virtio-net", ... */
+	size_t size;	    /* of the instance, struct device first */
+	size_t state_offset, state_size; /* the plain state inside the instance */
+
+	/* Makes the instance work: registers ranges, takes its fds. @index: the how-manieth of its kind. */
+	int (*init)(struct device *d, unsigned int index, struct err *e);
+	/* To power-on state. vm->lock held. */
+	void (*reset)(struct device *d);
+	/* vCPUs stop or go on: host-side processing must stop touching guest memory between the two. */
+	void (*pause)(struct device *d);
+	void (*resume)(struct device *d);
+	void (*fini)(struct device *d);
+};
+
+struct device {
+	const struct device_ops *ops;
+	struct vm *vm;
+	unsigned int index;
+};
+
+/* How many instances of each kind the start message asks for decides what is made. vmm/devices.c */
+int devices_create(struct vm *vm, struct err *e);
+void devices_destroy(struct vm *vm);
+void devices_pause(struct vm *vm);
+void devices_resume(struct vm *vm);
+
+/* Ops of every device; each is defined in the file of its name. */
+extern const struct device_ops serial_ops;	/* 16550A at 0x3f8, IRQ 4 */
+extern const struct device_ops rtc_ops;		/* CMOS/RTC at 0x70 */
+extern const struct device_ops reset_ops;	/* 0xcf9, i8042 0xfe, power-off port 0x604 */
+extern const struct device_ops pci_ops;		/* host bridge, 0xcf8/0xcfc, ECAM */
+extern const struct device_ops virtio_net_vhost_ops;
+extern const struct device_ops virtio_net_tap_ops;
+extern const struct device_ops virtio_console_ops;
+extern const struct device_ops virtio_rng_ops;
+
+#endif

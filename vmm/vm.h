@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One virtual machine: what every part of the VMM may hold a pointer to. Plain state; who may change a
+ * field is said beside it.
+ */
+#ifndef CORELANE_VMM_VM_H
+#define CORELANE_VMM_VM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/vmm_msg.h"
+#include "vmm/bus.h"
+#include "vmm/irq.h"
+#include "vmm/loop.h"
+#include "vmm/mem.h"
+
+struct vcpu;
+struct pci;
+struct device;
+
+#define VM_DEVICES_MAX 64
+
+struct vm {
+	const struct vmm_start *start; /* the validated start message; constant */
+	int fds[FDMSG_FDS_MAX];	       /* parallel to start->fd; taken with vm_take_fd() */
+	int start_fd;		       /* events go there */
+
+	int kvm_fd, vm_fd;
+	struct mem mem;
+	struct irq irq;
+	struct loop loop;
+	struct vmm_stats *stats; /* shared memory; see base/vmm_msg.h for writers */
+
+	pthread_mutex_t lock; /* guards everything below: device state, buses, state changes */
+	struct bus pio, mmio;
+	struct pci *pci;
+	struct device *device[VM_DEVICES_MAX];
+	unsigned int n_devices;
+	struct vcpu *vcpu[VMM_VCPUS_MAX];
+	enum vmm_state state;
+	int exit_status; /* of the process, once state is VMM_STATE_STOPPING */
+};
+
+/* Hands over the fd of that role and index, or -1 when there is none (or it was taken already). */
+int vm_take_fd(struct vm *vm, enum vmm_fd_role role, unsigned int index);
+
+/* Tells the starter; never blocks; a full or closed socket drops the event. Any thread. */
+void vm_event(struct vm *vm, enum vmm_event_kind kind, unsigned int index, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+
+/* Ends the machine: remembers the first status, stops vCPUs and the loop. Any thread, lock held or not. */
+void vm_stop(struct vm *vm, int exit_status);
+
+/* A malformed ring, register or message: counted in stats, said once a device. Any thread. */
+void vm_guest_error(struct vm *vm, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#endif
