@@ -27,7 +27,7 @@ unsigned int cpuset_count(const struct cpuset *s);
 
 /* The lowest member >= @from, or -1 when there is none. */
 int cpuset_next(const struct cpuset *s, unsigned int from);
-#define cpuset_for_each(cpu, s) \
+#define cpuset_for_each(cpu, s)                                                                    \
 	for (int cpu = cpuset_next((s), 0); cpu >= 0; cpu = cpuset_next((s), (unsigned int)cpu + 1))
 
 /* In place: *@s = *@s op *@o. */

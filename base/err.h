@@ -15,7 +15,7 @@
 #define ERR_TEXT_MAX 1024
 
 struct err {
-	int code;		 /* 0, or a positive errno */
+	int code;                /* 0, or a positive errno */
 	char text[ERR_TEXT_MAX]; /* one line, no newline; "" when code is 0 */
 };
 
@@ -34,13 +34,13 @@ int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Exit statuses that scripts may rely on, for every program of this project. */
 enum exit_status {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,	/* something went wrong at run time */
-	EXIT_USAGE = 2,		/* wrong command line */
-	EXIT_INVALID = 3,	/* a declaration or an input file is not valid */
-	EXIT_REFUSED = 4,	/* valid, but this host cannot keep the promise */
-	EXIT_BUSY = 5,		/* a site of this name already runs */
-	EXIT_GUEST_RESET = 10,	/* corelane-vmm only: the guest asked for a reset */
-	EXIT_GUEST_FAULT = 11,	/* corelane-vmm only: triple fault or KVM internal error */
+	EXIT_FAILED = 1,       /* something went wrong at run time */
+	EXIT_USAGE = 2,        /* wrong command line */
+	EXIT_INVALID = 3,      /* a declaration or an input file is not valid */
+	EXIT_REFUSED = 4,      /* valid, but this host cannot keep the promise */
+	EXIT_BUSY = 5,         /* a site of this name already runs */
+	EXIT_GUEST_RESET = 10, /* corelane-vmm only: the guest asked for a reset */
+	EXIT_GUEST_FAULT = 11, /* corelane-vmm only: triple fault or KVM internal error */
 };
 
 #endif

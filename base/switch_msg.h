@@ -18,32 +18,32 @@
 enum switch_op {
 	SWITCH_OP_ADD = 1, /* port: all of it */
 	SWITCH_OP_REMOVE,  /* port.name */
-	SWITCH_OP_LIST,	   /* one reply a port, with its counters; then a last one with no port */
+	SWITCH_OP_LIST,    /* one reply a port, with its counters; then a last one with no port */
 	SWITCH_OP_STATS,   /* port.name: one reply */
-	SWITCH_OP_STOP,	   /* answered, then the switch ends with status 0 */
+	SWITCH_OP_STOP,    /* answered, then the switch ends with status 0 */
 };
 
 /* Why a frame that was received on a port was not sent on. Each cause has a counter. */
 enum switch_drop {
-	DROP_RUNT,	 /* shorter than an Ethernet header */
-	DROP_OVERSIZE,	 /* longer than the port's or the output's MTU allows */
-	DROP_VLAN,	 /* a tag that this access port does not carry */
-	DROP_SOURCE,	 /* source address zero or a group address */
-	DROP_SELF,	 /* the destination was learnt on the port it came from */
-	DROP_NO_PORT,	 /* nobody else in the broadcast domain (none connected) */
-	DROP_RING_FULL,	 /* counted on the output port: its guest had no buffers */
-	DROP_LINK_DOWN,	 /* counted on the output port: nobody connected */
-	DROP_NO_MBUF,	 /* the pool was empty (flooding only) */
+	DROP_RUNT,      /* shorter than an Ethernet header */
+	DROP_OVERSIZE,  /* longer than the port's or the output's MTU allows */
+	DROP_VLAN,      /* a tag that this access port does not carry */
+	DROP_SOURCE,    /* source address zero or a group address */
+	DROP_SELF,      /* the destination was learnt on the port it came from */
+	DROP_NO_PORT,   /* nobody else in the broadcast domain (none connected) */
+	DROP_RING_FULL, /* counted on the output port: its guest had no buffers */
+	DROP_LINK_DOWN, /* counted on the output port: nobody connected */
+	DROP_NO_MBUF,   /* the pool was empty (flooding only) */
 	DROP_CAUSES
 };
 
 struct port_stats {
 	uint64_t rx_packets, rx_bytes; /* from the guest into the switch */
 	uint64_t tx_packets, tx_bytes; /* from the switch into the guest */
-	uint64_t flooded;	       /* received frames that were sent to more than one port */
+	uint64_t flooded;              /* received frames that were sent to more than one port */
 	uint64_t learned, moved, aged; /* address table events of this port */
 	uint64_t drops[DROP_CAUSES];
-	uint32_t macs;	    /* addresses now known behind the port */
+	uint32_t macs;      /* addresses now known behind the port */
 	uint32_t connected; /* 1: the vhost-user connection is up */
 	uint64_t connects;  /* times it came up */
 	uint64_t bad_guest; /* ring or message errors that vhost reported for this port */
@@ -58,8 +58,8 @@ struct switch_req {
 
 struct switch_reply {
 	struct msg_head head;
-	int32_t error;	   /* 0 or a positive errno */
-	uint32_t more;	   /* 1: another reply follows */
+	int32_t error;     /* 0 or a positive errno */
+	uint32_t more;     /* 1: another reply follows */
 	uint32_t has_port; /* 1: port and stats are valid */
 	uint32_t reserved;
 	char text[256]; /* words, when error is not 0 */

@@ -27,7 +27,8 @@ void sysroot_close(struct sysroot *s);
 int sysroot_read_str(const struct sysroot *s, char *buf, size_t size, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 /* Decimal, or hexadecimal with 0x. */
-int sysroot_read_u64(const struct sysroot *s, uint64_t *ret, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int sysroot_read_u64(const struct sysroot *s, uint64_t *ret, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 int sysroot_read_cpuset(const struct sysroot *s, struct cpuset *ret, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 int sysroot_write_str(const struct sysroot *s, const char *text, const char *fmt, ...)

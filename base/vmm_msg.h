@@ -17,41 +17,41 @@
 #include "base/fdmsg.h"
 #include "base/port.h"
 
-#define VMM_START_MAGIC	 0x74536c43u
-#define VMM_EVENT_MAGIC	 0x76456c43u
-#define VMM_NICFD_MAGIC	 0x664e6c43u
-#define VMM_REQ_MAGIC	 0x71566c43u
-#define VMM_REPLY_MAGIC	 0x70566c43u
-#define VMM_STATS_MAGIC	 0x73566c43u
-#define VMM_MSG_VERSION	 1
+#define VMM_START_MAGIC 0x74536c43u
+#define VMM_EVENT_MAGIC 0x76456c43u
+#define VMM_NICFD_MAGIC 0x664e6c43u
+#define VMM_REQ_MAGIC   0x71566c43u
+#define VMM_REPLY_MAGIC 0x70566c43u
+#define VMM_STATS_MAGIC 0x73566c43u
+#define VMM_MSG_VERSION 1
 
-#define VMM_VCPUS_MAX	64
-#define VMM_NICS_MAX	16
+#define VMM_VCPUS_MAX   64
+#define VMM_NICS_MAX    16
 #define VMM_CMDLINE_MAX 2048
 
 /* What each fd of the start message is. The array runs parallel to the fds. */
 enum vmm_fd_role {
 	VMM_FD_NONE,
-	VMM_FD_KVM,	/* /dev/kvm, read-write. Required. */
-	VMM_FD_KERNEL,	/* PVH ELF or bzImage, read-only, seekable. Required. */
-	VMM_FD_INITRD,	/* read-only, seekable */
-	VMM_FD_SERIAL,	/* COM1 output: pipe, socket or file. Input too when it can be read. */
+	VMM_FD_KVM,     /* /dev/kvm, read-write. Required. */
+	VMM_FD_KERNEL,  /* PVH ELF or bzImage, read-only, seekable. Required. */
+	VMM_FD_INITRD,  /* read-only, seekable */
+	VMM_FD_SERIAL,  /* COM1 output: pipe, socket or file. Input too when it can be read. */
 	VMM_FD_CONSOLE, /* virtio-console, likewise; no console device without it */
 	VMM_FD_CONTROL, /* listening SOCK_SEQPACKET */
-	VMM_FD_STATS,	/* memfd of at least sizeof(struct vmm_stats): exit counters survive the VMM */
-	VMM_FD_NIC,	/* index: the NIC. What it is depends on the NIC's kind. */
+	VMM_FD_STATS, /* memfd of at least sizeof(struct vmm_stats): exit counters survive the VMM */
+	VMM_FD_NIC,   /* index: the NIC. What it is depends on the NIC's kind. */
 	VMM_FD_ROLES
 };
 
 enum vmm_nic_kind {
 	VMM_NIC_NONE,
-	VMM_NIC_VHOST_LISTEN,  /* fd: listening SOCK_STREAM; any back end may connect, die, come back */
+	VMM_NIC_VHOST_LISTEN, /* fd: listening SOCK_STREAM; any back end may connect, die, come back */
 	VMM_NIC_VHOST_CONNECT, /* fd: connected SOCK_STREAM; VMM_EV_NIC_WANTS_FD when it breaks */
-	VMM_NIC_TAP,	       /* fd: /dev/net/tun set up with IFF_TAP|IFF_NO_PI|IFF_VNET_HDR */
+	VMM_NIC_TAP,           /* fd: /dev/net/tun set up with IFF_TAP|IFF_NO_PI|IFF_VNET_HDR */
 };
 
 struct vmm_nic {
-	uint32_t kind;	 /* enum vmm_nic_kind */
+	uint32_t kind;   /* enum vmm_nic_kind */
 	uint16_t queues; /* pairs, 1..PORT_QUEUES_MAX */
 	uint16_t mtu;
 	uint8_t mac[6];
@@ -60,7 +60,7 @@ struct vmm_nic {
 };
 
 struct vmm_vcpu {
-	int32_t cpu;	  /* host CPU to pin to, or -1 */
+	int32_t cpu;      /* host CPU to pin to, or -1 */
 	int32_t priority; /* SCHED_FIFO priority, or 0 for SCHED_OTHER */
 };
 
@@ -69,11 +69,11 @@ struct vmm_start {
 	char name[NAME_MAX_LEN];
 	uint32_t n_vcpus;
 	uint32_t n_nics;
-	uint64_t mem_size;    /* bytes, a multiple of page_size */
-	uint64_t page_size;   /* 4096, 2 MiB or 1 GiB */
-	int32_t mem_node;     /* NUMA node to bind to, or -1 */
-	uint32_t n_fds;	      /* roles in use; equals the number of fds received */
-	uint64_t exec_tsc;    /* rdtsc just before exec, or 0: for start-up figures */
+	uint64_t mem_size;      /* bytes, a multiple of page_size */
+	uint64_t page_size;     /* 4096, 2 MiB or 1 GiB */
+	int32_t mem_node;       /* NUMA node to bind to, or -1 */
+	uint32_t n_fds;         /* roles in use; equals the number of fds received */
+	uint64_t exec_tsc;      /* rdtsc just before exec, or 0: for start-up figures */
 	struct cpuset emulator; /* CPUs of every thread that is not a vCPU; empty: leave as is */
 	struct vmm_vcpu vcpu[VMM_VCPUS_MAX];
 	struct vmm_nic nic[VMM_NICS_MAX];
@@ -85,14 +85,14 @@ struct vmm_start {
 };
 
 enum vmm_event_kind {
-	VMM_EV_STARTED = 1,    /* every vCPU thread is pinned and about to run */
-	VMM_EV_NIC_UP,	       /* index: a back end finished its handshake */
-	VMM_EV_NIC_DOWN,       /* index: it went away; text says why */
-	VMM_EV_NIC_WANTS_FD,   /* index: send a struct vmm_nic_fd */
-	VMM_EV_POWEROFF,       /* the guest powered off; exit status 0 follows */
-	VMM_EV_RESET,	       /* the guest asked for a reset; EXIT_GUEST_RESET follows */
-	VMM_EV_FAULT,	       /* triple fault or internal error; EXIT_GUEST_FAULT follows; text */
-	VMM_EV_WARNING,	       /* text: something the operator should know; counted, not fatal */
+	VMM_EV_STARTED = 1,  /* every vCPU thread is pinned and about to run */
+	VMM_EV_NIC_UP,       /* index: a back end finished its handshake */
+	VMM_EV_NIC_DOWN,     /* index: it went away; text says why */
+	VMM_EV_NIC_WANTS_FD, /* index: send a struct vmm_nic_fd */
+	VMM_EV_POWEROFF,     /* the guest powered off; exit status 0 follows */
+	VMM_EV_RESET,        /* the guest asked for a reset; EXIT_GUEST_RESET follows */
+	VMM_EV_FAULT,        /* triple fault or internal error; EXIT_GUEST_FAULT follows; text */
+	VMM_EV_WARNING,      /* text: something the operator should know; counted, not fatal */
 };
 
 struct vmm_event {
@@ -113,9 +113,9 @@ enum vmm_exit {
 	VMM_EXIT_PIO,
 	VMM_EXIT_MMIO,
 	VMM_EXIT_HLT,
-	VMM_EXIT_INTR,	   /* signal: pause, stop, statistics */
+	VMM_EXIT_INTR,     /* signal: pause, stop, statistics */
 	VMM_EXIT_SHUTDOWN, /* triple fault */
-	VMM_EXIT_FAIL,	   /* entry failure, internal error */
+	VMM_EXIT_FAIL,     /* entry failure, internal error */
 	VMM_EXIT_OTHER,
 	VMM_EXIT_REASONS
 };
@@ -129,10 +129,10 @@ struct vmm_vcpu_stats {
 /* Lives in VMM_FD_STATS. Readers map it read-only; each field has one writer, no locks. */
 struct vmm_stats {
 	uint32_t magic, version, size, n_vcpus;
-	uint64_t exec_tsc;	/* copied from the start message */
-	uint64_t main_tsc;	/* first line of main() */
-	uint64_t run_tsc;	/* just before the first KVM_RUN */
-	uint64_t guest_errors;	/* malformed rings and registers that were refused */
+	uint64_t exec_tsc;       /* copied from the start message */
+	uint64_t main_tsc;       /* first line of main() */
+	uint64_t run_tsc;        /* just before the first KVM_RUN */
+	uint64_t guest_errors;   /* malformed rings and registers that were refused */
 	uint64_t backend_errors; /* malformed vhost-user messages that were refused */
 	uint64_t reserved[8];
 	struct vmm_vcpu_stats vcpu[VMM_VCPUS_MAX];

@@ -17,8 +17,8 @@ struct config_problem {
 
 struct config_problems {
 	struct config_problem *item;
-	size_t n;	/* kept */
-	size_t total;	/* found */
+	size_t n;     /* kept */
+	size_t total; /* found */
 };
 
 /*

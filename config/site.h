@@ -14,20 +14,20 @@
 #include "base/cpuset.h"
 #include "base/port.h"
 
-#define SITE_VCPUS_MAX	    64
+#define SITE_VCPUS_MAX      64
 #define SITE_INTERFACES_MAX 16
-#define SITE_ARGS_MAX	    2048
-#define SITE_PATH_MAX	    1024
+#define SITE_ARGS_MAX       2048
+#define SITE_PATH_MAX       1024
 
 /* Where a value came from, for errors that are found later ("site.yaml:12:11"). */
 struct where {
-	const char *file; /* owned by the site; NULL for a default */
+	const char *file;          /* owned by the site; NULL for a default */
 	unsigned int line, column; /* from 1 */
 };
 
 enum host_overlap {
 	OVERLAP_REFUSE, /* a plan needs a core for everything that was promised one */
-	OVERLAP_ALLOW,	/* cores may be shared; reports say that no real-time claim can be made */
+	OVERLAP_ALLOW,  /* cores may be shared; reports say that no real-time claim can be made */
 };
 
 struct site_host {
@@ -71,16 +71,17 @@ struct site_cpu {
 	enum cpu_policy policy;
 	enum cpu_threads threads;
 	enum cpu_emulator emulator;
-	int pin[SITE_VCPUS_MAX];      /* host CPU, or PIN_AUTO */
-	struct cpuset realtime_vcpus; /* vCPU numbers that get SCHED_FIFO; default all when dedicated */
-	int realtime_priority;	      /* 1..98, default 1 */
+	int pin[SITE_VCPUS_MAX]; /* host CPU, or PIN_AUTO */
+	struct cpuset
+		realtime_vcpus; /* vCPU numbers that get SCHED_FIFO; default all when dedicated */
+	int realtime_priority;  /* 1..98, default 1 */
 };
 
 #define NODE_AUTO -1
 
 struct site_memory {
 	struct where where;
-	uint64_t size;	    /* bytes, a multiple of page_size */
+	uint64_t size;      /* bytes, a multiple of page_size */
 	uint64_t page_size; /* 4 KiB (shared policy only), 2 MiB or 1 GiB */
 };
 
@@ -91,15 +92,16 @@ struct site_interface {
 	struct where where;
 	char name[NAME_MAX_LEN];
 	enum interface_kind kind;
-	uint8_t mac[6]; /* given, or derived from host, VNF and interface names (locally administered) */
+	uint8_t mac
+		[6]; /* given, or derived from host, VNF and interface names (locally administered) */
 	bool mac_auto;
 	uint16_t queues;
-	uint16_t mtu;  /* the network's; 1500 elsewhere */
-	size_t network; /* IF_SWITCH: index into site.networks */
-	uint16_t vlan;	/* IF_SWITCH: its own, else its network's */
-	char bridge[16]; /* IF_TAP: IFNAMSIZ; "" for none */
+	uint16_t mtu;               /* the network's; 1500 elsewhere */
+	size_t network;             /* IF_SWITCH: index into site.networks */
+	uint16_t vlan;              /* IF_SWITCH: its own, else its network's */
+	char bridge[16];            /* IF_TAP: IFNAMSIZ; "" for none */
 	char socket[SOCK_PATH_LEN]; /* IF_VHOST_USER: somebody else's back end */
-	enum socket_role role;	    /* IF_VHOST_USER: what the VMM's end does; default listen */
+	enum socket_role role;      /* IF_VHOST_USER: what the VMM's end does; default listen */
 };
 
 struct site_vnf {

@@ -15,7 +15,7 @@
 
 struct eligibility {
 	char reason[ELIGIBLE_REASONS_MAX][160]; /* "the CPU runs under a hypervisor", ... */
-	size_t n; /* 0: eligible */
+	size_t n;                               /* 0: eligible */
 };
 
 /* Plan reasons first, then the host's: hypervisor, kernel not PREEMPT_RT, cores not isolated, SMT, ... */

@@ -18,30 +18,30 @@
 #define PLAN_REASONS_MAX 16
 
 struct plan_vnf {
-	const struct site_vnf *vnf;	/* borrowed from the site */
-	int cpu[SITE_VCPUS_MAX];	/* host CPU of each vCPU, or -1: floats on emulator CPUs */
-	int priority[SITE_VCPUS_MAX];	/* SCHED_FIFO priority, or 0 */
-	struct cpuset emulator;		/* the VMM's other threads */
-	int node;			/* host NUMA node number for memory, or -1 when there is one */
-	uint64_t pages;			/* of vnf->memory.page_size */
+	const struct site_vnf *vnf;   /* borrowed from the site */
+	int cpu[SITE_VCPUS_MAX];      /* host CPU of each vCPU, or -1: floats on emulator CPUs */
+	int priority[SITE_VCPUS_MAX]; /* SCHED_FIFO priority, or 0 */
+	struct cpuset emulator;       /* the VMM's other threads */
+	int node;       /* host NUMA node number for memory, or -1 when there is one */
+	uint64_t pages; /* of vnf->memory.page_size */
 };
 
 struct plan_port {
-	size_t vnf, interface;		/* indices into plan.vnf and its interfaces */
-	struct port_cfg cfg;		/* socket is left "": whoever applies the plan fills it */
+	size_t vnf, interface; /* indices into plan.vnf and its interfaces */
+	struct port_cfg cfg;   /* socket is left "": whoever applies the plan fills it */
 };
 
 struct plan {
-	const struct site *site;	/* borrowed; outlives the plan */
+	const struct site *site; /* borrowed; outlives the plan */
 	struct cpuset housekeeping;
-	bool has_switch;		/* false when no interface needs it */
-	int switch_cpu;			/* its polling thread */
-	int switch_node;		/* where its buffers are */
-	struct plan_vnf *vnf;		/* one a VNF, in site order */
+	bool has_switch;      /* false when no interface needs it */
+	int switch_cpu;       /* its polling thread */
+	int switch_node;      /* where its buffers are */
+	struct plan_vnf *vnf; /* one a VNF, in site order */
 	size_t n_vnfs;
-	struct plan_port *port;		/* one a switch interface */
+	struct plan_port *port; /* one a switch interface */
 	size_t n_ports;
-	bool overlap;			/* cores had to be shared */
+	bool overlap; /* cores had to be shared */
 	/* Why this plan cannot support a real-time claim, as far as the plan itself knows. */
 	char reason[PLAN_REASONS_MAX][160];
 	size_t n_reasons;

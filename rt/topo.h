@@ -15,31 +15,31 @@
 
 #define TOPO_NODES_MAX 64
 
-struct topo_cpu {	/* one hardware thread */
-	int os;		/* host CPU number */
-	int core;	/* dense number; SMT siblings share it */
-	int l3;		/* dense number, or -1 when unknown */
-	int package;	/* dense number */
-	int node;	/* index into nodes: the nearest (smallest) NUMA node with memory */
-	bool isolated;	/* isolcpus= or an isolated cpuset partition (sysfs cpu/isolated) */
+struct topo_cpu {      /* one hardware thread */
+	int os;        /* host CPU number */
+	int core;      /* dense number; SMT siblings share it */
+	int l3;        /* dense number, or -1 when unknown */
+	int package;   /* dense number */
+	int node;      /* index into nodes: the nearest (smallest) NUMA node with memory */
+	bool isolated; /* isolcpus= or an isolated cpuset partition (sysfs cpu/isolated) */
 };
 
 struct topo_node {
-	int os;			     /* host node number */
-	uint64_t mem_bytes;	     /* 0 when unknown */
-	uint64_t free_2m, free_1g;   /* free hugepages */
+	int os;                    /* host node number */
+	uint64_t mem_bytes;        /* 0 when unknown */
+	uint64_t free_2m, free_1g; /* free hugepages */
 	uint64_t total_2m, total_1g;
 	int distance[TOPO_NODES_MAX]; /* to each node index; 10 is local (ACPI SLIT) */
 };
 
 struct topo {
-	char source[256];	/* "this machine", or the file or description */
-	bool live;		/* hugepage counts are real; else pages are assumed sufficient */
-	bool virtualised;	/* the CPU says that it runs under a hypervisor (live only) */
-	struct topo_cpu *cpu;	/* by rising os number */
+	char source[256];     /* "this machine", or the file or description */
+	bool live;            /* hugepage counts are real; else pages are assumed sufficient */
+	bool virtualised;     /* the CPU says that it runs under a hypervisor (live only) */
+	struct topo_cpu *cpu; /* by rising os number */
 	size_t n_cpus;
 	struct topo_node node[TOPO_NODES_MAX];
-	size_t n_nodes;		/* at least 1 */
+	size_t n_nodes; /* at least 1 */
 };
 
 /* This machine, seen below @root (hugepages, isolation). Only CPUs that this process may use. 0 or -errno. */

@@ -15,8 +15,8 @@ struct vm;
 struct device;
 
 struct device_ops {
-	const char *name;   /* "serial", "virtio-net", ... */
-	size_t size;	    /* of the instance, struct device first */
+	const char *name;                /* "serial", "virtio-net", ... */
+	size_t size;                     /* of the instance, struct device first */
 	size_t state_offset, state_size; /* the plain state inside the instance */
 
 	/* Makes the instance work: registers ranges, takes its fds. @index: the how-manieth of its kind. */
@@ -42,10 +42,10 @@ void devices_pause(struct vm *vm);
 void devices_resume(struct vm *vm);
 
 /* Ops of every device; each is defined in the file of its name. */
-extern const struct device_ops serial_ops;	/* 16550A at 0x3f8, IRQ 4 */
-extern const struct device_ops rtc_ops;		/* CMOS/RTC at 0x70 */
-extern const struct device_ops reset_ops;	/* 0xcf9, i8042 0xfe, power-off port 0x604 */
-extern const struct device_ops pci_ops;		/* host bridge, 0xcf8/0xcfc, ECAM */
+extern const struct device_ops serial_ops; /* 16550A at 0x3f8, IRQ 4 */
+extern const struct device_ops rtc_ops;    /* CMOS/RTC at 0x70 */
+extern const struct device_ops reset_ops;  /* 0xcf9, i8042 0xfe, power-off port 0x604 */
+extern const struct device_ops pci_ops;    /* host bridge, 0xcf8/0xcfc, ECAM */
 extern const struct device_ops virtio_net_vhost_ops;
 extern const struct device_ops virtio_net_tap_ops;
 extern const struct device_ops virtio_console_ops;

@@ -15,8 +15,8 @@ struct vm;
 #define IRQ_MSIS_MAX 512
 
 struct irq_msi {
-	int fd;	     /* eventfd, owned; -1 when the slot is free */
-	uint32_t gsi; /* IRQ_LINES + slot */
+	int fd;        /* eventfd, owned; -1 when the slot is free */
+	uint32_t gsi;  /* IRQ_LINES + slot */
 	bool attached; /* to KVM by irqfd: only while unmasked */
 	uint64_t addr;
 	uint32_t data;

@@ -12,7 +12,7 @@
 #define LOOP_SOURCES_MAX 256
 
 struct loop_source {
-	int fd; /* -1: free slot */
+	int fd;                                    /* -1: free slot */
 	void (*ready)(void *arg, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, ... */
 	void *arg;
 };

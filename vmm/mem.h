@@ -16,22 +16,23 @@
 
 #define MEM_REGIONS_MAX 4
 
-#define GPA_LOW_RAM_MAX	  0xC0000000ull
-#define GPA_PCI_BARS	  0xC0000000ull
+#define GPA_LOW_RAM_MAX   0xC0000000ull
+#define GPA_PCI_BARS      0xC0000000ull
 #define GPA_PCI_BARS_SIZE 0x20000000ull
-#define GPA_ECAM	  0xE0000000ull
-#define GPA_ECAM_SIZE	  0x00100000ull /* bus 0 only (PCIe 5.0, 7.2.2: 4 KiB a function) */
-#define GPA_HIGH_RAM	  0x100000000ull
+#define GPA_ECAM          0xE0000000ull
+#define GPA_ECAM_SIZE     0x00100000ull /* bus 0 only (PCIe 5.0, 7.2.2: 4 KiB a function) */
+#define GPA_HIGH_RAM      0x100000000ull
 
 struct mem_region {
 	uint64_t gpa, size;
-	uint8_t *hva;	    /* MAP_SHARED of fd */
-	int fd;		    /* memfd; vhost-user back ends get it */
+	uint8_t *hva;       /* MAP_SHARED of fd */
+	int fd;             /* memfd; vhost-user back ends get it */
 	uint64_t fd_offset; /* of this region inside fd */
 };
 
 struct mem {
-	struct mem_region region[MEM_REGIONS_MAX]; /* by rising gpa; disjoint; never adjacent-merged */
+	struct mem_region
+		region[MEM_REGIONS_MAX]; /* by rising gpa; disjoint; never adjacent-merged */
 	unsigned int n;
 	uint64_t page_size;
 };

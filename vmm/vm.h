@@ -23,8 +23,8 @@ struct device;
 
 struct vm {
 	const struct vmm_start *start; /* the validated start message; constant */
-	int fds[FDMSG_FDS_MAX];	       /* parallel to start->fd; taken with vm_take_fd() */
-	int start_fd;		       /* events go there */
+	int fds[FDMSG_FDS_MAX];        /* parallel to start->fd; taken with vm_take_fd() */
+	int start_fd;                  /* events go there */
 
 	int kvm_fd, vm_fd;
 	struct mem mem;
