@@ -157,7 +157,7 @@ static int
 unlink_stale(const char *path, int type)
 {
 	struct stat st;
-	int fd, r;
+	int fd = -1, r;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
