@@ -8,6 +8,7 @@
 #define CORELANE_VMM_DEVICE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -23,7 +24,10 @@ struct device_ops {
 	int (*init)(struct device *d, unsigned int index, struct err *e);
 	/* To power-on state. vm->lock held. */
 	void (*reset)(struct device *d);
-	/* vCPUs stop or go on: host-side processing must stop touching guest memory between the two. */
+	/*
+	 * vCPUs stop or go on: host-side processing must stop touching guest memory between the two.
+	 * Main thread, vm->lock not held, every vCPU parked. Either may be NULL.
+	 */
 	void (*pause)(struct device *d);
 	void (*resume)(struct device *d);
 	void (*fini)(struct device *d);
@@ -50,5 +54,11 @@ extern const struct device_ops virtio_net_vhost_ops;
 extern const struct device_ops virtio_net_tap_ops;
 extern const struct device_ops virtio_console_ops;
 extern const struct device_ops virtio_rng_ops;
+
+/*
+ * The reset control register 0xcf9 lies inside the PCI address register's four bytes (0xcf8): the PCI
+ * host passes a one-byte write at 0xcf9 on to here. vm->lock held.
+ */
+void reset_cf9(struct vm *vm, uint8_t value);
 
 #endif

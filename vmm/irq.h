@@ -24,6 +24,7 @@ struct irq_msi {
 
 struct irq {
 	struct irq_msi msi[IRQ_MSIS_MAX];
+	struct kvm_irq_routing *routing; /* room for the whole table, made once */
 };
 
 /* Routes the lines 1:1 to the IOAPIC (and 0..15 to the PIC). Called once, after KVM_CREATE_IRQCHIP. */

@@ -6,6 +6,7 @@
 #ifndef CORELANE_VMM_LOOP_H
 #define CORELANE_VMM_LOOP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,7 +21,7 @@ struct loop_source {
 struct loop {
 	int epfd;
 	int wakefd; /* eventfd: loop_stop() from any thread */
-	bool stop;
+	atomic_bool stop;
 	struct loop_source source[LOOP_SOURCES_MAX];
 };
 

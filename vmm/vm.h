@@ -7,6 +7,7 @@
 #define CORELANE_VMM_VM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/vmm_msg.h"
@@ -20,6 +21,19 @@ struct pci;
 struct device;
 
 #define VM_DEVICES_MAX 64
+
+/* What the machine knows of a NIC beside its device. */
+struct vm_nic {
+	/*
+	 * Set by the device of a VMM_NIC_VHOST_CONNECT NIC in init(): takes the connected fd of a
+	 * struct vmm_nic_fd (and owns it from then on). Main thread, lock not held.
+	 */
+	void (*take_fd)(void *arg, int fd);
+	void *arg;
+	/* Kept by vm_event() from VMM_EV_NIC_UP and VMM_EV_NIC_DOWN; read by status. */
+	atomic_uint up;
+	atomic_ullong connects;
+};
 
 struct vm {
 	const struct vmm_start *start; /* the validated start message; constant */
@@ -39,7 +53,19 @@ struct vm {
 	unsigned int n_devices;
 	struct vcpu *vcpu[VMM_VCPUS_MAX];
 	enum vmm_state state;
-	int exit_status; /* of the process, once state is VMM_STATE_STOPPING */
+	pthread_cond_t changed; /* state, wanted or n_parked did */
+	bool started;           /* vCPUs may enter the guest */
+	unsigned int n_parked;  /* vCPU threads that wait outside the guest */
+	/*
+	 * Accesses that are still to come of the string instruction being handled: a device may put
+	 * off slow work (a system call) until this is 0.
+	 */
+	unsigned int pio_left;
+
+	struct vm_nic nic[VMM_NICS_MAX];
+	atomic_bool park;       /* vCPUs shall leave the guest and wait (pause) */
+	atomic_int stop_status; /* -1, or the exit status of the process: set once by vm_stop() */
+	atomic_uint n_said;     /* guest errors put into words so far; the rest is only counted */
 };
 
 /* Hands over the fd of that role and index, or -1 when there is none (or it was taken already). */
