@@ -26,7 +26,7 @@ enum switch_op {
 /* Why a frame that was received on a port was not sent on. Each cause has a counter. */
 enum switch_drop {
 	DROP_RUNT,      /* shorter than an Ethernet header */
-	DROP_OVERSIZE,  /* longer than the port's or the output's MTU allows */
+	DROP_OVERSIZE,  /* longer than an MTU allows: counted on the port whose MTU it is */
 	DROP_VLAN,      /* a tag that this access port does not carry */
 	DROP_SOURCE,    /* source address zero or a group address */
 	DROP_SELF,      /* the destination was learnt on the port it came from */
@@ -42,6 +42,7 @@ struct port_stats {
 	uint64_t tx_packets, tx_bytes; /* from the switch into the guest */
 	uint64_t flooded;              /* received frames that were sent to more than one port */
 	uint64_t learned, moved, aged; /* address table events of this port */
+	uint64_t not_learned; /* new addresses that found no room in the table */
 	uint64_t drops[DROP_CAUSES];
 	uint32_t macs;      /* addresses now known behind the port */
 	uint32_t connected; /* 1: the vhost-user connection is up */
