@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every mode is a function that reports lines and returns whether all was well. */
+#ifndef CORELANE_PROBE_MODES_H
+#define CORELANE_PROBE_MODES_H
+
+#include <stdbool.h>
+
+#include "bench/probe/args.h"
+#include "bench/probe/boot.h"
+
+struct probe {
+	struct args args;
+	struct boot boot;
+};
+
+bool mode_boot(struct probe *p);
+
+#endif
