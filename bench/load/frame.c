@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Building and checking the load's frames; see frame.h. */
+#include "bench/load/frame.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT_IP      14
+#define AT_UDP     34
+#define AT_MAGIC   42 /* 4 bytes */
+#define AT_PORT    46 /* 2 bytes: the sender's */
+#define AT_ID      48 /* 2 bytes: the sender's buffer */
+#define AT_STAMP   50 /* 8 bytes; frame_stamp() */
+#define AT_PATTERN 58
+#define MAGIC      0x6c436c44u
+#define SPOILT     0xdeadbeefu
+
+static void
+put16(uint8_t *at, unsigned int v)
+{
+	at[0] = (uint8_t)(v >> 8);
+	at[1] = (uint8_t)v;
+}
+
+static unsigned int
+get16(const uint8_t *at)
+{
+	return (unsigned int)at[0] << 8 | at[1];
+}
+
+static void
+put_mac(uint8_t *at, unsigned int port, unsigned int host)
+{
+	static const uint8_t local[3] = {0x02};
+
+	memcpy(at, local, 3);
+	at[3] = (uint8_t)port;
+	put16(at + 4, host);
+}
+
+static uint16_t
+ip_checksum(const uint8_t *ip)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < 20; i += 2)
+		sum += get16(ip + i);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t) ~(sum + (sum >> 16));
+}
+
+static uint8_t
+pattern(unsigned int id, size_t at)
+{
+	return (uint8_t)(id + at);
+}
+
+void
+frame_build(uint8_t *buf, const struct frame_plan *plan, unsigned int port, uint16_t id)
+{
+	static const uint8_t ip_start[12] = {[0] = 0x45, [8] = 64, [9] = 17}; /* TTL, UDP */
+	const uint32_t magic = MAGIC;
+	uint8_t *f = buf + FRAME_VNET_HDR, *ip = f + AT_IP;
+
+	memset(buf, 0, FRAME_VNET_HDR + AT_PATTERN);
+	put_mac(f, port ^ 1, 0);
+	put_mac(f + 6, port, 0);
+	frame_address(buf, plan, id);
+	put16(f + 12, 0x0800);
+	memcpy(ip, ip_start, sizeof(ip_start));
+	put16(ip + 2, plan->size - AT_IP);
+	put16(ip + 12, 0x0a00); /* 10.0.P.1 to 10.0.Q.1 */
+	put16(ip + 14, port << 8 | 1);
+	put16(ip + 16, 0x0a00);
+	put16(ip + 18, (port ^ 1) << 8 | 1);
+	put16(ip + 10, ip_checksum(ip));
+	put16(f + AT_UDP, 5000);
+	put16(f + AT_UDP + 2, 5001);
+	put16(f + AT_UDP + 4, plan->size - AT_UDP); /* no UDP checksum: 0 says so (RFC 768) */
+	memcpy(f + AT_MAGIC, &magic, sizeof(magic));
+	put16(f + AT_PORT, port);
+	put16(f + AT_ID, id);
+	for (size_t i = AT_PATTERN; i < plan->size; i++)
+		f[i] = pattern(id, i);
+}
+
+static const char *
+check_addresses(const uint8_t *f, const struct frame_plan *plan, unsigned int port)
+{
+	static const uint8_t local[3] = {0x02};
+	unsigned int dst = get16(f + 4), src = get16(f + 10);
+
+	if (memcmp(f, local, 3) != 0 || f[3] != port || dst >= plan->pairs)
+		return "destination address of somebody else";
+	if (memcmp(f + 6, local, 3) != 0 || f[9] != (port ^ 1) || src >= plan->pairs)
+		return "source address that nobody sent";
+	if (!plan->mesh && dst != src)
+		return "addresses of two different pairs";
+	return NULL;
+}
+
+const char *
+frame_check(uint8_t *buf, uint32_t len, const struct frame_plan *plan, unsigned int port)
+{
+	const uint32_t spoilt = SPOILT;
+	uint8_t *f = buf + FRAME_VNET_HDR;
+	uint32_t magic;
+	unsigned int id;
+	const char *wrong;
+
+	if (len != FRAME_VNET_HDR + (uint32_t)plan->size)
+		return "wrong length";
+	if (buf[10] != 1 || buf[11] != 0)
+		return "num_buffers is not 1";
+	memcpy(&magic, f + AT_MAGIC, sizeof(magic));
+	memcpy(f + AT_MAGIC, &spoilt, sizeof(spoilt));
+	if (magic == SPOILT)
+		return "buffer returned without having been written";
+	if (magic != MAGIC || get16(f + AT_PORT) != (port ^ 1))
+		return "not a frame of ours";
+	wrong = check_addresses(f, plan, port);
+	if (wrong)
+		return wrong;
+	id = get16(f + AT_ID);
+	for (size_t i = AT_PATTERN; i < plan->size; i++)
+		if (f[i] != pattern(id, i))
+			return "payload changed";
+	return NULL;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One played guest: its memory (a memfd that the back end maps), its virtqueues in it, and its
+ * vhost-user connection. All functions belong to the one load thread.
+ */
+#ifndef CORELANE_BENCH_LOAD_PORT_H
+#define CORELANE_BENCH_LOAD_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/port.h"
+#include "bench/load/frame.h"
+#include "bench/load/ring.h"
+#include "bench/load/vhost.h"
+
+struct port_opts {
+	const char *path; /* of the socket */
+	bool connect;     /* the back end listens, we connect */
+	bool packed;
+	bool small_pages;   /* 4 KiB pages instead of 2 MiB ones */
+	uint16_t ring_size; /* a power of two, 2..RING_SIZE_MAX */
+	uint16_t max_frame; /* FRAME_MIN..FRAME_MAX: how large the buffers are */
+	unsigned int queues;
+};
+
+struct port {
+	struct port_opts opts;
+	unsigned int number;
+	struct vhost vhost; /* .fd -1 while nobody is connected */
+	int listen_fd, mem_fd;
+	uint8_t *mem;
+	size_t mem_size;
+	size_t ring_at[2 * PORT_QUEUES_MAX]; /* offsets of the rings in mem */
+	/* In vring order: receive 0, transmit 0, receive 1, ... */
+	struct ring ring[2 * PORT_QUEUES_MAX];
+
+	/* Counters, since the last port_clear(). */
+	uint64_t sent, received, checked, bad;
+	const char *bad_why; /* of the first bad frame */
+	uint64_t next_pair;  /* for frames whose addresses vary */
+	unsigned int check_in;
+};
+
+/* Makes memory and (unless connecting) the listening socket. 0 or an error in words. */
+int port_open(struct port *p, unsigned int number, const struct port_opts *opts, struct err *e);
+/* Waits for the back end and brings every queue up from the beginning; buffers all posted. */
+int port_attach(struct port *p, int timeout_ms, struct err *e);
+void port_close(struct port *p);
+
+/* Writes all transmit frames anew; none is with the device. */
+void port_build(struct port *p, const struct frame_plan *plan);
+void port_clear(struct port *p);
+
+static inline struct ring *
+port_rx(struct port *p, unsigned int queue)
+{
+	return &p->ring[2 * queue];
+}
+
+static inline struct ring *
+port_tx(struct port *p, unsigned int queue)
+{
+	return &p->ring[2 * queue + 1];
+}
+
+/* A queue that the back end broke, as words, or NULL. */
+const char *port_broken(const struct port *p);
+
+/* Takes finished transmit buffers back to the free list. Returns how many. */
+unsigned int port_reap(struct ring *tx, unsigned int at_least);
+
+/*
+ * Sends up to @n frames, at most RING_BURST, from the buffers of @queue that are free for longest.
+ * @stamp is written into each, unless 0. Returns how many.
+ */
+unsigned int port_send(struct port *p, unsigned int queue, const struct frame_plan *plan,
+		       unsigned int n, uint64_t stamp);
+
+/*
+ * Takes up to RING_BURST received frames, when there are @at_least, checks one in about 250 of them,
+ * and gives the buffers back. @ret_stamps, unless NULL, gets each frame's stamp. Returns how many.
+ */
+unsigned int port_receive(struct port *p, unsigned int queue, const struct frame_plan *plan,
+			  unsigned int at_least, uint64_t *ret_stamps);
+
+#endif
