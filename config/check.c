@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cross-checks of a whole site: names, and the order of all the others. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/draft.h"
+
+const char *
+who_vnf(const struct site_vnf *v, char buf[WHO_LEN])
+{
+	snprintf(buf, WHO_LEN, "vnf%s%s", v->name[0] ? " " : "", v->name);
+	return buf;
+}
+
+const char *
+who_interface(const struct site_vnf *v, const struct site_interface *i, char buf[WHO_LEN])
+{
+	size_t len;
+
+	who_vnf(v, buf);
+	len = strlen(buf);
+	if (i->name[0])
+		snprintf(buf + len, WHO_LEN - len, ", interface %s", i->name);
+	else
+		snprintf(buf + len, WHO_LEN - len, ", interface #%zu", i - v->interfaces + 1);
+	return buf;
+}
+
+struct node *
+interface_node(const struct draft *d, size_t vnf, size_t i)
+{
+	return node_item(node_find(d->vnf_doc[vnf], "spec.interfaces"), i);
+}
+
+static void
+check_name(struct draft *d, const char *kind, const char *name, struct node *doc,
+	   const struct node *twin_doc)
+{
+	const struct node *twin = node_find(twin_doc, "metadata.name");
+
+	check_fail(d, doc, "metadata.name", kind,
+		   "the name %s is taken by the one at %s:%u:%u; give one of them another name",
+		   name, twin->where.file, twin->where.line, twin->where.column);
+}
+
+static void
+check_network_names(struct draft *d)
+{
+	const struct site_network *n = d->site->networks;
+
+	for (size_t i = 1; i < d->site->n_networks; i++) {
+		for (size_t j = 0; j < i && n[i].name[0]; j++) {
+			if (strcmp(n[i].name, n[j].name) != 0)
+				continue;
+			check_name(d, "network", n[i].name, d->network_doc[i], d->network_doc[j]);
+			break;
+		}
+	}
+}
+
+void
+check_names(struct draft *d)
+{
+	const struct site_vnf *v = d->site->vnfs;
+
+	check_network_names(d);
+	for (size_t i = 1; i < d->site->n_vnfs; i++) {
+		for (size_t j = 0; j < i && v[i].name[0]; j++) {
+			if (strcmp(v[i].name, v[j].name) != 0)
+				continue;
+			check_name(d, "vnf", v[i].name, d->vnf_doc[i], d->vnf_doc[j]);
+			break;
+		}
+	}
+}
+
+int
+check_site(struct draft *d)
+{
+	check_names(d);
+	for (size_t i = 0; i < d->site->n_vnfs; i++)
+		check_vnf(d, i);
+	check_networks(d);
+	check_sockets(d);
+	return mac_assign(d);
+}

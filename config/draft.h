@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A site while it is being loaded: what is filled in so far, and where every part of it was
+ * written. Private to the loader and the cross-checks.
+ */
+#ifndef CORELANE_CONFIG_DRAFT_H
+#define CORELANE_CONFIG_DRAFT_H
+
+#include "config/arena.h"
+#include "config/node.h"
+#include "config/problem.h"
+#include "config/site.h"
+
+#define SITE_DOCS_MAX 1024 /* Networks, and likewise VNFs */
+
+struct draft {
+	struct site *site;
+	struct arena arena; /* the trees */
+	struct problems problems;
+	struct node *host_doc;                /* NULL: none was given */
+	struct node **network_doc, **vnf_doc; /* parallel to site->networks and site->vnfs */
+	size_t n_documents;
+};
+
+/*
+ * Everything that needs more than one value to judge: resolves references and inherited values,
+ * makes addresses, complains about what contradicts itself. 0 or -ENOMEM.
+ */
+int check_site(struct draft *d);
+
+/* The parts of check_site(), in this order. */
+void check_names(struct draft *d);           /* two documents with one name */
+void check_vnf(struct draft *d, size_t vnf); /* contradictions inside one VNF */
+void check_networks(struct draft *d);        /* references to Networks */
+void check_sockets(struct draft *d);         /* one vhost-user socket, two interfaces */
+int mac_assign(struct draft *d);             /* one address, two interfaces; automatic ones */
+
+#define WHO_LEN 192
+/* "vnf fw1", and "vnf fw1, interface lan". Return @buf. */
+const char *who_vnf(const struct site_vnf *v, char buf[WHO_LEN]);
+const char *who_interface(const struct site_vnf *v, const struct site_interface *i,
+			  char buf[WHO_LEN]);
+
+/* The node of interface @i of VNF @vnf; never NULL for an interface that exists. */
+struct node *interface_node(const struct draft *d, size_t vnf, size_t i);
+
+/* Adds a complaint at the deepest part of @path below @n that was written. */
+#define check_fail(d, n, path, who, ...)                                                           \
+	do {                                                                                       \
+		const struct node *at_ = node_deepest(n, path);                                    \
+		problem_add(&(d)->problems, at_->file, &at_->where, who, __VA_ARGS__);             \
+	} while (0)
+
+#endif

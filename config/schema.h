@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of every key: parsing, defaults, checks of single values, the dump, the list of
+ * what is not supported yet and the manual page's test all walk it. To add a key, add a row.
+ */
+#ifndef CORELANE_CONFIG_SCHEMA_H
+#define CORELANE_CONFIG_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum key_type {
+	KEY_LATER,     /* part of the vocabulary, refused as "not supported yet" */
+	KEY_STRING,    /* char[width]; min..width-1 bytes */
+	KEY_LABEL,     /* char[width]: an RFC 1123 label */
+	KEY_REF,       /* the name of a Network; resolved by the cross-checks into a size_t */
+	KEY_NUMBER,    /* integer of width bytes, min..max, or one of words */
+	KEY_SIZE,      /* likewise, in bytes */
+	KEY_DURATION,  /* likewise, in nanoseconds */
+	KEY_RATE,      /* likewise, in bits a second */
+	KEY_ENUM,      /* integer of width bytes (0: not stored), one of words */
+	KEY_BOOL,      /* bool */
+	KEY_CPUS,      /* struct cpuset of CPUs up to max; "auto" sets the bool at aux */
+	KEY_MAC,       /* uint8_t[6]; "auto" sets the bool at aux */
+	KEY_INDEX_MAP, /* int[max + 1], -1 where nothing is said; "auto": all of it */
+	KEY_OBJECT,    /* the keys of sub, in the same struct */
+	KEY_CHOICE, /* likewise; exactly one choice of an object is given; min: the tag's value */
+	KEY_LIST,   /* pointer to structs of sub->size bytes; their number, a size_t, at aux */
+	KEY_TYPES
+};
+
+#define KEY_REQUIRED (1u << 0)
+#define KEY_AUTO     (1u << 1) /* "auto" is allowed */
+#define KEY_NONE     (1u << 2) /* KEY_CPUS: "none" is allowed */
+#define KEY_WHERE    (1u << 3) /* where the value stands goes to the struct where at where */
+
+struct config_word {
+	const char *name; /* NULL ends the list */
+	int64_t value;
+};
+
+struct config_schema;
+
+struct config_key {
+	const char *name;
+	enum key_type type;
+	unsigned int flags;
+	size_t offset, width; /* of the field, in the struct that the document or list item fills */
+	size_t aux, where;
+	int64_t min, max;
+	int64_t step;     /* 0, or what the value has to be a multiple of */
+	const char *dflt; /* as it would be written; NULL: none, the field stays zero */
+	const struct config_word *words;
+	const struct config_schema *sub;
+	const char *(*refuse)(const char *text); /* KEY_STRING: what is wrong with it, or NULL */
+	const char *help;
+};
+
+struct config_schema {
+	const char *what; /* "cpu", "interface": in messages */
+	const struct config_key *key;
+	size_t n;
+	/* Objects with KEY_CHOICE keys: the int-sized field that says which was taken. */
+	bool has_tag;
+	size_t tag;
+	size_t size; /* items of a list, documents: of the struct, which begins with struct where */
+};
+
+/* One kind of document: apiVersion, kind, metadata and spec are keys of it like any other. */
+struct config_kind {
+	const char *name; /* "VNF" */
+	const char *who;  /* "vnf" */
+	struct config_schema schema;
+};
+
+enum { KIND_HOST, KIND_NETWORK, KIND_VNF, KIND_COUNT };
+extern const struct config_kind config_kind[KIND_COUNT];
+
+/* struct site_interface.vlan until the cross-checks replace it by its network's. */
+#define VLAN_INHERIT UINT16_MAX
+
+#endif
