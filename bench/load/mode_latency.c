@@ -142,7 +142,7 @@ run_schedule(struct load *l, const struct window *w, struct schedule *s)
 
 	while (s->now - s->start < end + grace) {
 		s->now = load_tsc();
-		s->due = (uint64_t)((double)(s->now - s->start) / s->interval);
+		s->due = (uint64_t)((double)(s->now - s->start) / s->interval) + 1;
 		if (s->due > s->total)
 			s->due = s->total;
 		for (unsigned int i = 0; i < w->busy; i++) {
