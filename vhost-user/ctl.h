@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control protocol (base/switch_msg.h), apart from sockets and DPDK: one request in, replies out.
+ * A request is bytes from a stranger until ctl_handle() has looked at all of it.
+ */
+#ifndef CORELANE_VHOST_USER_CTL_H
+#define CORELANE_VHOST_USER_CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/switch_msg.h"
+
+/* What the switch can do; @cfg is checked. Each returns 0 or -errno with words in @e. */
+struct ctl_ops {
+	int (*add)(void *sw, const struct port_cfg *cfg, struct err *e);
+	int (*remove)(void *sw, const char *name, struct err *e);
+	int (*stats)(void *sw, const char *name, struct port_cfg *ret_cfg,
+		     struct port_stats *ret_stats, struct err *e);
+	/* The first port at or after slot *@at, which is then moved behind it; false at the end. */
+	bool (*next)(void *sw, uint32_t *at, struct port_cfg *ret_cfg,
+		     struct port_stats *ret_stats);
+};
+
+struct ctl {
+	const struct ctl_ops *ops;
+	void *sw;
+	bool stop;        /* a client asked the switch to end */
+	uint64_t refused; /* requests that were answered with an error */
+};
+
+/* Sends one reply; false when the client is gone or does not read, which ends the answer. */
+typedef bool (*ctl_reply_fn)(void *client, const struct switch_reply *reply);
+
+/* Answers @req, whose head is already checked. Control thread. */
+void ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client);
+
+/* -EINVAL with words, naming the field. */
+int ctl_check_port(const struct port_cfg *cfg, struct err *e);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vhost-user/eal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "vhost-user/logsink.h"
+
+#define MAIN_LCORE 0
+#define POLL_LCORE 1
+#define NODES_MAX  RTE_MAX_NUMA_NODES
+
+/*
+ * A frame lives for one burst only, so few buffers are enough: a burst of frames as long as a guest
+ * can make them (64 KiB in 2 KiB buffers), and what the core's cache keeps.
+ */
+#define POOL_BUFFERS 4095
+#define POOL_CACHE   256
+
+static const unsigned int page_kib[] = {2048, 1048576};
+
+/* Bytes in free hugepages of every size, on the node or everywhere; *ret_pages in words. */
+static uint64_t
+free_bytes(const struct sysroot *root, int node, char *words, size_t size)
+{
+	uint64_t bytes = 0;
+	size_t at = 0;
+
+	words[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(page_kib); i++) {
+		uint64_t pages = 0;
+		int r;
+
+		if (node < 0)
+			r = sysroot_read_u64(
+				root, &pages,
+				"/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages",
+				page_kib[i]);
+		else
+			r = sysroot_read_u64(root, &pages,
+					     "/sys/devices/system/node/node%d/hugepages/"
+					     "hugepages-%ukB/free_hugepages",
+					     node, page_kib[i]);
+		if (r < 0)
+			continue;
+		bytes += pages * page_kib[i] * 1024;
+		at += (size_t)snprintf(words + at, size - at, "%s%llu free of %u kB",
+				       at ? ", " : "", (unsigned long long)pages, page_kib[i]);
+		if (at >= size)
+			break;
+	}
+	return bytes;
+}
+
+static int
+check_memory(const struct eal_opts *o, const struct sysroot *root, struct err *e)
+{
+	uint64_t want = (uint64_t)o->memory_mib << 20, have;
+	char words[96], where[32] = "";
+
+	have = free_bytes(root, o->node, words, sizeof(words));
+	if (have >= want)
+		return 0;
+	if (o->node >= 0)
+		snprintf(where, sizeof(where), " on NUMA node %d", o->node);
+	return err_set(e, ENOMEM,
+		       "%u MiB of hugepages are needed%s, %llu MiB are free (%s); reserve more "
+		       "(echo N >/proc/sys/vm/nr_hugepages, N >= %u pages of 2 MiB) or give a "
+		       "smaller --memory",
+		       o->memory_mib, where, (unsigned long long)(have >> 20),
+		       words[0] ? words : "no hugepages at all", (o->memory_mib + 1) / 2);
+}
+
+/*
+ * DPDK gives its helper threads the process's CPUs without its lcores', or the main lcore's when
+ * nothing is left. With this mask nothing is left, so they stay on the housekeeping CPUs.
+ */
+static int
+limit_affinity(const struct eal_opts *o, struct err *e)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(o->cpu, &set);
+	cpuset_for_each (cpu, &o->housekeeping)
+		CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		return err_sys(e, errno, "CPU %d and the housekeeping CPUs", o->cpu);
+	return 0;
+}
+
+static void
+format_memory(const struct eal_opts *o, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	for (int n = 0; n < o->node && n < NODES_MAX - 1 && at < size; n++)
+		at += (size_t)snprintf(buf + at, size - at, "0,");
+	if (at < size)
+		snprintf(buf + at, size - at, "%u", o->memory_mib);
+}
+
+static int
+init_eal(const struct eal_opts *o, struct err *e)
+{
+	char cpus[512], lcores[600], memory[256];
+	char *argv[] = {"corelane-switch",
+			"--in-memory",
+			"--no-pci",
+			"--no-telemetry",
+			"--iova-mode",
+			"va",
+			"--log-level",
+			"warning",
+			"--main-lcore",
+			"0",
+			"--lcores",
+			lcores,
+			o->node < 0 ? "-m" : "--socket-mem",
+			memory,
+			NULL};
+
+	cpuset_format(&o->housekeeping, cpus, sizeof(cpus));
+	snprintf(lcores, sizeof(lcores), "%d@(%s),%d@%d", MAIN_LCORE, cpus, POLL_LCORE, o->cpu);
+	format_memory(o, memory, sizeof(memory));
+	if (rte_eal_init(ARRAY_SIZE(argv) - 1, argv) < 0)
+		return err_set(e, rte_errno > 0 ? rte_errno : EIO, "DPDK does not start: %s",
+			       logsink_last_error()[0] ? logsink_last_error()
+						       : rte_strerror(rte_errno));
+	return 0;
+}
+
+int
+eal_start(const struct eal_opts *o, const struct sysroot *root, struct rte_mempool **ret,
+	  struct err *e)
+{
+	struct rte_mempool *pool;
+	int r;
+
+	r = check_memory(o, root, e);
+	if (r < 0)
+		return r;
+	r = limit_affinity(o, e);
+	if (r < 0)
+		return r;
+	r = init_eal(o, e);
+	if (r < 0)
+		return r;
+	pool = rte_pktmbuf_pool_create("frames", POOL_BUFFERS, POOL_CACHE, 0,
+				       RTE_MBUF_DEFAULT_BUF_SIZE,
+				       o->node < 0 ? SOCKET_ID_ANY : o->node);
+	if (!pool) {
+		r = err_set(e, ENOMEM, "%d packet buffers do not fit into --memory %u: %s",
+			    POOL_BUFFERS, o->memory_mib, rte_strerror(rte_errno));
+		rte_eal_cleanup();
+		return r;
+	}
+	*ret = pool;
+	return 0;
+}
+
+struct launch {
+	int (*fn)(void *);
+	void *arg;
+	int priority;
+	int result; /* of the preparation; read after ready was posted */
+	sem_t ready;
+};
+
+static int
+prepare_and_run(void *arg)
+{
+	struct launch *l = arg;
+	struct sched_param sp = {.sched_priority = l->priority};
+	int (*fn)(void *) = l->fn;
+	void *fn_arg = l->arg;
+	int r = 0;
+
+	if (l->priority > 0)
+		r = pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
+	l->result = -r;
+	sem_post(&l->ready); /* *l may be gone after this */
+	return r ? -r : fn(fn_arg);
+}
+
+int
+eal_launch(const struct eal_opts *o, int (*fn)(void *), void *arg, struct err *e)
+{
+	struct launch l = {.fn = fn, .arg = arg, .priority = o->priority};
+
+	sem_init(&l.ready, 0, 0);
+	if (rte_eal_remote_launch(prepare_and_run, &l, POLL_LCORE) < 0)
+		return err_set(e, EBUSY, "the polling lcore is busy");
+	while (sem_wait(&l.ready) < 0)
+		;
+	sem_destroy(&l.ready);
+	if (l.result < 0)
+		return err_sys(e, -l.result,
+			       "SCHED_FIFO %d for the polling thread (needs CAP_SYS_NICE)",
+			       o->priority);
+	return 0;
+}
+
+void
+eal_join(void)
+{
+	rte_eal_wait_lcore(POLL_LCORE);
+}
+
+void
+eal_stop(struct rte_mempool *pool)
+{
+	rte_mempool_free(pool);
+	rte_eal_cleanup();
+}
+
+bool
+eal_on_poll_lcore(void)
+{
+	return rte_lcore_id() == POLL_LCORE;
+}

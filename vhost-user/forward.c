@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vhost-user/forward.h"
+
+#include "base/util.h"
+
+#define SWEEP_SECONDS 8 /* the whole table is looked at once in so many */
+#define SWEEP_STEP    4 /* buckets a round */
+
+static struct swport *
+port_of(const struct fwd *f, uint32_t ref)
+{
+	struct swport *p = f->ports->slot[ref & SWITCH_SLOT_MASK];
+
+	return p && p->ref == ref ? p : NULL;
+}
+
+static bool
+too_old(const struct fwd *f, const struct swport *p, const struct mac_entry *e)
+{
+	return f->now - e->seen > p->cfg.mac_age_s;
+}
+
+static void
+forget(struct swport *p)
+{
+	counter_add(&p->count.aged, 1);
+	counter_add(&p->count.macs, (uint64_t)-1);
+}
+
+static void
+learn(struct fwd *f, struct swport *in, uint64_t src)
+{
+	struct swport *was;
+	uint32_t old;
+
+	switch (mac_learn(&f->mac, mac_key(src, in->domain), in->ref, f->now, &old)) {
+	case MAC_KNOWN:
+		break;
+	case MAC_REPLACED:
+		counter_add(&in->count.aged, 1);
+		counter_add(&in->count.learned, 1);
+		break;
+	case MAC_NEW:
+		counter_add(&in->count.learned, 1);
+		counter_add(&in->count.macs, 1);
+		break;
+	case MAC_MOVED:
+		/* from a port that is gone, it counts as new */
+		was = port_of(f, old);
+		if (was)
+			counter_add(&was->count.macs, (uint64_t)-1);
+		counter_add(was ? &in->count.moved : &in->count.learned, 1);
+		counter_add(&in->count.macs, 1);
+		break;
+	case MAC_FULL:
+		counter_add(&in->count.not_learned, 1);
+		break;
+	}
+}
+
+static uint32_t
+destination(struct fwd *f, const struct swport *in, uint64_t dst, struct swport **ret_out)
+{
+	struct mac_entry *e;
+	struct swport *p;
+
+	if (dst & 1) /* group address */
+		return FWD_FLOOD;
+	e = dst ? mac_find(&f->mac, mac_key(dst, in->domain)) : NULL;
+	p = e ? port_of(f, e->ref) : NULL;
+	if (!p || too_old(f, p, e))
+		return FWD_FLOOD;
+	if (p == in)
+		return FWD_DROP + DROP_SELF;
+	*ret_out = p;
+	return FWD_TO;
+}
+
+uint32_t
+fwd_look_up(struct fwd *f, struct swport *in, uint64_t head, uint32_t rest, struct swport **ret_out)
+{
+	uint64_t src = head >> 48 | (uint64_t)rest << 16;
+	struct swport *out = NULL;
+	uint32_t verdict;
+
+	if (src == 0 || (src & 1))
+		return FWD_DROP + DROP_SOURCE;
+	learn(f, in, src);
+	verdict = destination(f, in, head & UINT64_C(0xffffffffffff), &out);
+	/* the version after learning: this answer already knows what was learnt */
+	in->cache = (struct swport_cache){.head = head,
+					  .rest = rest,
+					  .verdict = verdict,
+					  .version = f->mac.version,
+					  .out = out};
+	*ret_out = out;
+	return verdict;
+}
+
+uint32_t
+fwd_look_closer(struct fwd *f, struct swport *in, const uint8_t *frame, uint32_t len,
+		struct swport **ret_out)
+{
+	uint32_t max = in->max_len, rest;
+	uint16_t type, tci;
+	uint64_t head;
+
+	if (len < ETH_HEADER_LEN)
+		return FWD_DROP + DROP_RUNT;
+	memcpy(&type, frame + 12, sizeof(type));
+	if (type == TPID_C_LE || type == TPID_S_LE) {
+		if (len < ETH_HEADER_LEN + ETH_TAG_LEN)
+			return FWD_DROP + DROP_RUNT;
+		memcpy(&tci, frame + 14, sizeof(tci));
+		/* a priority tag (VID 0) names no VLAN: IEEE 802.1Q-2018, 9.6 */
+		if (type != TPID_C_LE || (__builtin_bswap16(tci) & 0xfff) != 0)
+			return FWD_DROP + DROP_VLAN;
+		max += ETH_TAG_LEN;
+	}
+	if (len > max)
+		return FWD_DROP + DROP_OVERSIZE;
+	memcpy(&head, frame, sizeof(head));
+	memcpy(&rest, frame + 8, sizeof(rest));
+	return fwd_look_up(f, in, head, rest, ret_out);
+}
+
+void
+fwd_tick(struct fwd *f)
+{
+	f->now++;
+	f->mac.version++;
+	f->sweep_left = (f->mac.mask + SWEEP_SECONDS) / SWEEP_SECONDS;
+}
+
+static bool
+gone(void *arg, const struct mac_entry *e)
+{
+	const struct fwd *f = arg;
+	struct swport *p = port_of(f, e->ref);
+
+	if (!p)
+		return true;
+	if (!too_old(f, p, e))
+		return false;
+	forget(p);
+	return true;
+}
+
+void
+fwd_age(struct fwd *f)
+{
+	unsigned int n = MIN_OF(f->sweep_left, SWEEP_STEP);
+
+	if (n == 0)
+		return;
+	f->sweep_left -= n;
+	mac_sweep(&f->mac, n, gone, f);
+}

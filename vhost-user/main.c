@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * corelane-switch: the command line, and the order in which things start and end.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "vhost-user/eal.h"
+#include "vhost-user/logsink.h"
+#include "vhost-user/options.h"
+#include "vhost-user/server.h"
+#include "vhost-user/switch.h"
+
+/* Both signals that end the switch come through a descriptor; threads made later inherit the mask. */
+static int
+block_signals(int *ret_fd)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	*ret_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static int
+make_mac_table(struct mac_table *t, uint32_t entries, struct err *e)
+{
+	uint64_t seed[2];
+	int r;
+
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return err_sys(e, errno, "random numbers");
+	r = mac_table_init(t, entries, seed[0], seed[1]);
+	return r < 0 ? err_sys(e, -r, "address table of %u entries", entries) : 0;
+}
+
+static int
+exit_status_for(int r)
+{
+	return r == -ENOMEM || r == -EPERM || r == -EINVAL ? EXIT_REFUSED : EXIT_FAILED;
+}
+
+/* With DPDK up and the control socket open. */
+static int
+run(struct lane_switch *sw, struct server *srv, const struct options *o, struct err *e)
+{
+	int r;
+
+	r = make_mac_table(&sw->poller.fwd.mac, o->mac_entries, e);
+	if (r < 0)
+		return r;
+	r = switch_init(sw);
+	if (r < 0)
+		return err_sys(e, -r, "port table");
+	sw->poller.tsc_hz = rte_get_tsc_hz();
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		log_warn("memory cannot be locked: %s", strerror(errno));
+	r = eal_launch(&o->eal, poller_run, &sw->poller, e);
+	if (r < 0)
+		goto fini;
+	log_info("polling on CPU %d", o->eal.cpu);
+	r = server_run(srv);
+	if (r < 0)
+		err_sys(e, -r, "control socket");
+	/* ports go while the polling thread still answers, then the thread */
+	switch_close_ports(sw);
+	atomic_store(&sw->poller.stop, true);
+	eal_join();
+fini:
+	switch_fini(sw);
+	return r;
+}
+
+static int
+listen_on(const char *path, int *ret_fd)
+{
+	struct err e = {0};
+	int r = fdmsg_listen(path, SOCK_SEQPACKET, ret_fd);
+
+	if (r == 0)
+		return EXIT_OK;
+	err_sys(&e, -r, "control socket %s", path);
+	log_err("%s", e.text);
+	return r == -EADDRINUSE ? EXIT_BUSY : EXIT_FAILED;
+}
+
+static int
+start(struct lane_switch *sw, struct server *srv, const struct options *o)
+{
+	struct sysroot root;
+	struct err e = {0};
+	int r;
+
+	r = sysroot_open(NULL, &root);
+	if (r < 0)
+		err_sys(&e, -r, "/");
+	if (r == 0)
+		r = logsink_open(&sw->poller);
+	if (r == 0)
+		r = eal_start(&o->eal, &root, &sw->poller.pool, &e);
+	if (r == 0) {
+		r = run(sw, srv, o, &e);
+		eal_stop(sw->poller.pool);
+	}
+	if (r < 0)
+		log_err("%s", e.text);
+	return r == 0 ? EXIT_OK : exit_status_for(r);
+}
+
+int
+main(int argc, char **argv)
+{
+	/* zero pages until used; too big for a stack */
+	static struct lane_switch sw;
+	struct server srv = {.listen_fd = -1, .parent_fd = -1};
+	struct options o;
+	struct err e = {0};
+	int status;
+
+	log_init("corelane-switch", LOG_LVL_INFO);
+	if (options_parse(argc, argv, &o, &e) < 0) {
+		log_err("%s", e.text);
+		return EXIT_USAGE;
+	}
+	if (o.help || o.version) {
+		options_print(&o);
+		return EXIT_OK;
+	}
+	if (block_signals(&srv.signal_fd) < 0) {
+		log_err("signals: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	srv.ctl = (struct ctl){.ops = &switch_ctl_ops, .sw = &sw};
+	srv.parent_fd = o.control_fd;
+	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
+		srv.client[i] = -1;
+	if (o.control_path) {
+		status = listen_on(o.control_path, &srv.listen_fd);
+		if (status != EXIT_OK)
+			return status;
+	}
+	status = start(&sw, &srv, &o);
+	if (o.control_path)
+		unlink(o.control_path);
+	return status;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vhost-user/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "vhost-user/mac.h"
+
+#define MEMORY_MIB  64
+#define MAC_ENTRIES 16384
+
+static const char usage[] =
+	"usage: corelane-switch --cpu N (--control-fd FD | --control PATH) [options]\n"
+	"  --cpu N             the CPU that the polling thread owns\n"
+	"  --housekeeping LIST CPUs of all other threads (default: the others that we may use)\n"
+	"  --control-fd FD     a connected control socket; the switch ends when it closes\n"
+	"  --control PATH      listen for control connections here\n"
+	"  --memory MIB        hugepages to take (default 64)\n"
+	"  --node N            NUMA node of that memory (default: any)\n"
+	"  --priority N        SCHED_FIFO priority of the polling thread, 1..98 (default: none)\n"
+	"  --mac-table N       addresses that can be known at once (default 16384)\n"
+	"  --help, --version\n";
+
+void
+options_print(const struct options *o)
+{
+	if (o->help)
+		fputs(usage, stdout);
+	else
+		puts("corelane-switch " CORELANE_VERSION);
+}
+
+static int
+number(const char *name, const char *text, long min, long max, long *ret, struct err *e)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (errno || end == text || *end || v < min || v > max)
+		return err_set(e, EINVAL, "--%s %s: not a number from %ld to %ld", name, text, min,
+			       max);
+	*ret = v;
+	return 0;
+}
+
+/* Every CPU that we may use but the polling one; that one when there is no other. */
+static int
+default_housekeeping(struct eal_opts *o, struct err *e)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return err_sys(e, errno, "CPUs that this process may use");
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set) && cpu != o->cpu)
+			cpuset_add(&o->housekeeping, (unsigned int)cpu);
+	if (cpuset_empty(&o->housekeeping))
+		cpuset_add(&o->housekeeping, (unsigned int)o->cpu);
+	return 0;
+}
+
+static int
+check_socket(int fd, struct err *e)
+{
+	socklen_t len = sizeof(int);
+	int type = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
+		return err_set(e, EINVAL, "--control-fd %d: not a SOCK_SEQPACKET socket", fd);
+	return 0;
+}
+
+static int
+complete(struct options *o, int argc, char **argv, struct err *e)
+{
+	int r;
+
+	if (o->help || o->version)
+		return 0;
+	if (optind < argc)
+		return err_set(e, EINVAL, "unexpected argument: %s", argv[optind]);
+	if (o->eal.cpu < 0)
+		return err_set(e, EINVAL, "--cpu is missing; --help lists the options");
+	if ((o->control_fd < 0) == !o->control_path)
+		return err_set(e, EINVAL, "give either --control-fd or --control");
+	if (o->control_fd >= 0) {
+		r = check_socket(o->control_fd, e);
+		if (r < 0)
+			return r;
+	}
+	return cpuset_empty(&o->eal.housekeeping) ? default_housekeeping(&o->eal, e) : 0;
+}
+
+enum opt {
+	OPT_CPU,
+	OPT_HOUSEKEEPING,
+	OPT_FD,
+	OPT_PATH,
+	OPT_MEMORY,
+	OPT_NODE,
+	OPT_PRIORITY,
+	OPT_MACS,
+	OPT_HELP,
+	OPT_VERSION
+};
+
+static const struct option long_options[] = {
+	{"cpu", required_argument, NULL, OPT_CPU},
+	{"housekeeping", required_argument, NULL, OPT_HOUSEKEEPING},
+	{"control-fd", required_argument, NULL, OPT_FD},
+	{"control", required_argument, NULL, OPT_PATH},
+	{"memory", required_argument, NULL, OPT_MEMORY},
+	{"node", required_argument, NULL, OPT_NODE},
+	{"priority", required_argument, NULL, OPT_PRIORITY},
+	{"mac-table", required_argument, NULL, OPT_MACS},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{0},
+};
+
+/* The range of each option that is a number. */
+static const struct {
+	long min, max;
+} range[] = {
+	[OPT_CPU] = {0, CPU_SETSIZE - 1},
+	[OPT_FD] = {0, 1 << 20},
+	[OPT_MEMORY] = {EAL_MEMORY_MIN, EAL_MEMORY_MAX},
+	[OPT_NODE] = {0, 31},
+	[OPT_PRIORITY] = {1, 98},
+	[OPT_MACS] = {MAC_TABLE_MIN, MAC_TABLE_MAX},
+};
+
+static int
+take(struct options *o, enum opt opt, struct err *e)
+{
+	long v = 0;
+	int r;
+
+	switch (opt) {
+	case OPT_HELP:
+		o->help = true;
+		return 0;
+	case OPT_VERSION:
+		o->version = true;
+		return 0;
+	case OPT_PATH:
+		o->control_path = optarg;
+		return 0;
+	case OPT_HOUSEKEEPING:
+		if (cpuset_parse(optarg, &o->eal.housekeeping) < 0 ||
+		    cpuset_empty(&o->eal.housekeeping))
+			return err_set(e, EINVAL, "--housekeeping %s: not a CPU list like 0,2-3",
+				       optarg);
+		return 0;
+	default:
+		break;
+	}
+	r = number(long_options[opt].name, optarg, range[opt].min, range[opt].max, &v, e);
+	if (r < 0)
+		return r;
+	if (opt == OPT_CPU)
+		o->eal.cpu = (int)v;
+	else if (opt == OPT_FD)
+		o->control_fd = (int)v;
+	else if (opt == OPT_MEMORY)
+		o->eal.memory_mib = (unsigned int)v;
+	else if (opt == OPT_NODE)
+		o->eal.node = (int)v;
+	else if (opt == OPT_PRIORITY)
+		o->eal.priority = (int)v;
+	else
+		o->mac_entries = (uint32_t)v;
+	return 0;
+}
+
+int
+options_parse(int argc, char **argv, struct options *ret, struct err *e)
+{
+	struct options o = {
+		.eal = {.cpu = -1, .memory_mib = MEMORY_MIB, .node = -1},
+		.mac_entries = MAC_ENTRIES,
+		.control_fd = -1,
+	};
+	int c, r;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (c == '?')
+			return err_set(e, EINVAL, "%s: unknown option, or its value is missing",
+				       argv[optind - 1]);
+		r = take(&o, (enum opt)c, e);
+		if (r < 0)
+			return r;
+	}
+	r = complete(&o, argc, argv, e);
+	if (r < 0)
+		return r;
+	*ret = o;
+	return 0;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vhost-user/poll.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_pause.h>
+#include <rte_vhost.h>
+
+#include "vhost-user/flow.h"
+
+/* Virtqueue numbers of a pair, from the guest's side (virtio 1.2, 5.1.2). */
+#define GUEST_RX(pair) ((uint16_t)((pair)*2))
+#define GUEST_TX(pair) ((uint16_t)((pair)*2 + 1))
+
+static int
+connected_vid(const struct swport *p)
+{
+	/* acquire: pairs with the vhost thread's release once the device is ready */
+	return atomic_load_explicit(&p->vid, memory_order_acquire);
+}
+
+static uint64_t
+bytes_of(struct rte_mbuf *const *pkt, uint32_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		bytes += pkt[i]->pkt_len;
+	return bytes;
+}
+
+/* Puts frames into one queue of a guest; they stay the caller's. */
+static void
+send_queue(struct swport *out, int vid, uint32_t pair, struct rte_mbuf **pkt, uint32_t n)
+{
+	uint32_t sent = rte_vhost_enqueue_burst(vid, GUEST_RX(pair), pkt, (uint16_t)n);
+
+	counter_add(&out->count.tx_packets, sent);
+	counter_add(&out->count.tx_bytes, bytes_of(pkt, sent));
+	if (unlikely(sent < n))
+		counter_add(&out->count.drops[DROP_RING_FULL], n - sent);
+}
+
+/* Several queues: each flow keeps to one of them. */
+static void
+send_spread(struct swport *out, int vid, uint32_t pairs, struct rte_mbuf **pkt, uint32_t n)
+{
+	struct rte_mbuf *lane[PORT_QUEUES_MAX][SWITCH_BURST];
+	uint32_t fill[PORT_QUEUES_MAX] = {0};
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t q = flow_hash(rte_pktmbuf_mtod(pkt[i], const uint8_t *),
+				       rte_pktmbuf_data_len(pkt[i])) %
+			     pairs;
+
+		lane[q][fill[q]++] = pkt[i];
+	}
+	for (uint32_t q = 0; q < pairs; q++)
+		if (fill[q])
+			send_queue(out, vid, q, lane[q], fill[q]);
+}
+
+/* At most SWITCH_BURST frames, in order, to @out. */
+static void
+send_port(struct swport *out, struct rte_mbuf **pkt, uint32_t n)
+{
+	int vid = connected_vid(out);
+	uint32_t pairs;
+
+	if (unlikely(vid < 0)) {
+		counter_add(&out->count.drops[DROP_LINK_DOWN], n);
+		return;
+	}
+	/* the pairs in use are the first ones: virtio 1.2, 5.1.6.5.5 */
+	pairs = (uint32_t)__builtin_ctz(~atomic_load_explicit(&out->tx_mask, memory_order_relaxed));
+	if (likely(pairs == 1))
+		send_queue(out, vid, 0, pkt, n);
+	else if (pairs > 1)
+		send_spread(out, vid, pairs, pkt, n);
+	else
+		counter_add(&out->count.drops[DROP_LINK_DOWN], n);
+}
+
+/* Adds a frame to what goes to @out at the end of this burst. */
+static void
+queue_frame(struct poller *p, struct swport *out, struct rte_mbuf *pkt)
+{
+	if (unlikely(!fwd_fits(out, rte_pktmbuf_mtod(pkt, const uint8_t *), pkt->pkt_len))) {
+		counter_add(&out->count.drops[DROP_OVERSIZE], 1);
+		return;
+	}
+	if (out->n_batch == 0)
+		p->touched[p->n_touched++] = out;
+	out->batch[out->n_batch++] = pkt;
+}
+
+static void
+flood_frame(struct poller *p, const struct port_member *m, struct rte_mbuf *pkt)
+{
+	uint32_t copies = 0;
+
+	for (uint32_t i = 0; i < m->n_peers; i++) {
+		struct swport *out = m->peers[i];
+
+		if (out == m->port || connected_vid(out) < 0)
+			continue;
+		queue_frame(p, out, pkt);
+		copies++;
+	}
+	if (copies == 0)
+		counter_add(&m->port->count.drops[DROP_NO_PORT], 1);
+	else if (copies > 1)
+		counter_add(&m->port->count.flooded, 1);
+}
+
+static void
+act(struct poller *p, const struct port_member *m, uint32_t verdict, struct swport *out,
+    struct rte_mbuf *pkt)
+{
+	if (verdict == FWD_TO)
+		queue_frame(p, out, pkt);
+	else if (verdict == FWD_FLOOD)
+		flood_frame(p, m, pkt);
+	else
+		counter_add(&m->port->count.drops[verdict - FWD_DROP], 1);
+}
+
+static uint32_t
+decide(struct poller *p, const struct port_member *m, struct rte_mbuf *pkt, struct swport **ret_out)
+{
+	/* the first segment is never shorter than the frame or a whole buffer, so it holds a header */
+	return fwd_decide(&p->fwd, m->port, rte_pktmbuf_mtod(pkt, const uint8_t *), pkt->pkt_len,
+			  ret_out);
+}
+
+/* The rest of a burst that does not all go to one place. */
+static void
+forward_mixed(struct poller *p, const struct port_member *m, struct rte_mbuf **pkt, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct swport *out = NULL;
+		uint32_t verdict = decide(p, m, pkt[i], &out);
+
+		act(p, m, verdict, out, pkt[i]);
+	}
+}
+
+static void
+flush(struct poller *p)
+{
+	for (uint32_t i = 0; i < p->n_touched; i++) {
+		struct swport *out = p->touched[i];
+
+		send_port(out, (struct rte_mbuf **)out->batch, out->n_batch);
+		out->n_batch = 0;
+	}
+	p->n_touched = 0;
+}
+
+/*
+ * vhost copies into the guest, so one mbuf can go to many ports without a copy or a reference
+ * count: it stays ours until the end of the burst and is freed once.
+ */
+static void
+forward_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **pkt, uint32_t n)
+{
+	struct swport *only = NULL;
+	uint32_t same;
+
+	for (same = 0; same < n; same++) {
+		struct swport *out = NULL;
+		uint32_t verdict = decide(p, m, pkt[same], &out);
+
+		if (likely(verdict == FWD_TO && (out == only || same == 0) &&
+			   pkt[same]->pkt_len <= out->max_len)) {
+			only = out;
+			continue;
+		}
+		for (uint32_t i = 0; i < same; i++)
+			queue_frame(p, only, pkt[i]);
+		act(p, m, verdict, out, pkt[same]);
+		forward_mixed(p, m, pkt + same + 1, n - same - 1);
+		flush(p);
+		return;
+	}
+	send_port(only, pkt, n);
+}
+
+/* Back to the pool, in one go when every frame is one plain buffer, as most are. */
+static void
+release(struct poller *p, struct rte_mbuf **pkt, uint32_t n)
+{
+	uint32_t chained = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		chained |= pkt[i]->nb_segs ^ 1u;
+	if (likely(chained == 0))
+		rte_mempool_put_bulk(p->pool, (void *const *)pkt, n);
+	else
+		rte_pktmbuf_free_bulk(pkt, n);
+}
+
+static void
+poll_queue(struct poller *p, const struct port_member *m, int vid, uint32_t pair)
+{
+	struct rte_mbuf *pkt[SWITCH_BURST];
+	struct swport *in = m->port;
+	uint32_t n;
+
+	n = rte_vhost_dequeue_burst(vid, GUEST_TX(pair), p->pool, pkt, SWITCH_BURST);
+	if (n == 0)
+		return;
+	in->polled[pair] += n;
+	counter_add(&in->count.rx_packets, n);
+	counter_add(&in->count.rx_bytes, bytes_of(pkt, n));
+	forward_burst(p, m, pkt, n);
+	release(p, pkt, n);
+}
+
+/*
+ * Tells the guest that it need not kick us, neither for frames nor for buffers. Here, because on the
+ * thread that hears of new rings DPDK may hold the very locks that this takes.
+ */
+static void
+hush(struct swport *in, int vid, uint32_t rx, uint32_t tx)
+{
+	for (uint32_t new = rx & ~in->hushed_rx; new; new &= new - 1)
+		rte_vhost_enable_guest_notification(vid, GUEST_TX(__builtin_ctz(new)), 0);
+	for (uint32_t new = tx & ~in->hushed_tx; new; new &= new - 1)
+		rte_vhost_enable_guest_notification(vid, GUEST_RX(__builtin_ctz(new)), 0);
+	in->hushed_rx = rx;
+	in->hushed_tx = tx;
+}
+
+static void
+poll_port(struct poller *p, const struct port_member *m)
+{
+	int vid = connected_vid(m->port);
+	struct swport *in = m->port;
+	uint32_t rx, tx;
+
+	if (vid < 0) {
+		in->hushed_rx = in->hushed_tx = 0;
+		return;
+	}
+	p->current = in;
+	rx = atomic_load_explicit(&in->rx_mask, memory_order_relaxed);
+	tx = atomic_load_explicit(&in->tx_mask, memory_order_relaxed);
+	if (unlikely(rx != in->hushed_rx || tx != in->hushed_tx))
+		hush(in, vid, rx, tx);
+	for (; rx; rx &= rx - 1)
+		poll_queue(p, m, vid, (uint32_t)__builtin_ctz(rx));
+}
+
+/*
+ * A ring that offers frames of which none could be taken for a second is broken (DPDK stops at the
+ * first descriptor that makes no sense): counted once each time it gets stuck.
+ */
+static void
+check_stuck(struct swport *in)
+{
+	int vid = connected_vid(in);
+
+	if (vid < 0)
+		return;
+	for (uint32_t q = 0; q < PORT_QUEUES_MAX; q++) {
+		uint32_t bit = 1u << q;
+		bool moved = in->polled[q] != in->checked[q];
+
+		in->checked[q] = in->polled[q];
+		if (moved || !(in->hushed_rx & bit) ||
+		    rte_vhost_rx_queue_count(vid, GUEST_TX(q)) == 0) {
+			in->stuck &= ~bit;
+		} else if (!(in->stuck & bit)) {
+			in->stuck |= bit;
+			counter_add(&in->count.bad_ring, 1);
+		}
+	}
+}
+
+static void
+tick(struct poller *p, const struct port_table *t)
+{
+	p->next_tick += p->tsc_hz;
+	fwd_tick(&p->fwd);
+	for (uint32_t i = 0; i < t->n; i++)
+		check_stuck(t->member[i].port);
+}
+
+int
+poller_run(void *poller)
+{
+	struct poller *p = poller;
+
+	p->next_tick = rte_rdtsc() + p->tsc_hz;
+	quiesce_online(&p->quiesce, true);
+	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
+		/* acquire: pairs with the control thread's release of a whole table */
+		const struct port_table *t = atomic_load_explicit(&p->ports, memory_order_acquire);
+
+		fwd_round(&p->fwd, t);
+		for (uint32_t i = 0; i < t->n; i++)
+			poll_port(p, &t->member[i]);
+		if (unlikely((int64_t)(rte_rdtsc() - p->next_tick) >= 0))
+			tick(p, t);
+		fwd_age(&p->fwd);
+		p->current = NULL;
+		quiesce_point(&p->quiesce);
+	}
+	quiesce_online(&p->quiesce, false);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The polling thread: takes frames from the guests' rings, asks fwd_decide(), puts them into other
+ * guests' rings. Nothing else happens on it: no allocation, lock, log or system call of ours. (DPDK
+ * writes a guest's call eventfd when, and only when, that guest asked to be interrupted.)
+ */
+#ifndef CORELANE_VHOST_USER_POLL_H
+#define CORELANE_VHOST_USER_POLL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "vhost-user/forward.h"
+#include "vhost-user/quiesce.h"
+
+struct rte_mempool;
+
+struct poller {
+	/* set before start, then constant */
+	struct rte_mempool *pool;
+	uint64_t tsc_hz;
+
+	/* other threads */
+	_Atomic(const struct port_table *) ports; /* released by the control thread */
+	_Atomic bool stop;
+	struct quiesce quiesce;
+
+	/* polling thread */
+	struct fwd fwd __attribute__((aligned(64)));
+	uint64_t next_tick;
+	struct swport *current; /* whose rings are being worked on: for the log sink */
+	uint32_t n_touched;
+	struct swport *touched[SWITCH_PORTS_MAX]; /* with frames waiting for the end of the burst */
+};
+
+/* Runs until p->stop; an lcore function. */
+int poller_run(void *poller);
+
+#endif
