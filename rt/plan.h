@@ -16,6 +16,10 @@
 #include "rt/topo.h"
 
 #define PLAN_REASONS_MAX 16
+#define PLAN_VNFS_MAX    1024 /* more are refused: a host has at most CPUSET_MAX CPUs */
+
+/* Hugepage memory that the switch takes beside the VNFs' (mbuf pools, rings), on its node. */
+#define PLAN_SWITCH_MEM (64ull << 20)
 
 struct plan_vnf {
 	const struct site_vnf *vnf;   /* borrowed from the site */
@@ -34,14 +38,16 @@ struct plan_port {
 struct plan {
 	const struct site *site; /* borrowed; outlives the plan */
 	struct cpuset housekeeping;
-	bool has_switch;      /* false when no interface needs it */
-	int switch_cpu;       /* its polling thread */
-	int switch_node;      /* where its buffers are */
-	struct plan_vnf *vnf; /* one a VNF, in site order */
+	bool has_switch;           /* false when no interface needs it */
+	int switch_cpu;            /* its polling thread */
+	int switch_node;           /* host NUMA node number where its buffers are */
+	uint64_t switch_page_size; /* of its buffers: 2 MiB, or 1 GiB where there are only those */
+	uint64_t switch_pages;     /* PLAN_SWITCH_MEM in pages */
+	struct plan_vnf *vnf;      /* one a VNF, in site order */
 	size_t n_vnfs;
 	struct plan_port *port; /* one a switch interface */
 	size_t n_ports;
-	bool overlap; /* cores had to be shared */
+	bool overlap; /* cores had to be shared (by housekeeping, switch or vCPUs of two owners) */
 	/* Why this plan cannot support a real-time claim, as far as the plan itself knows. */
 	char reason[PLAN_REASONS_MAX][160];
 	size_t n_reasons;

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan_make(): the stages, and what is filled in from the site as it is.
+ */
+#include "rt/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt/plan_priv.h"
+
+int
+topo_node_index(const struct topo *t, int os)
+{
+	for (size_t i = 0; i < t->n_nodes; i++)
+		if (t->node[i].os == os)
+			return (int)i;
+	return NO_NODE;
+}
+
+static void
+fill_port(const struct site *site, const struct site_vnf *vnf, const struct site_interface *i,
+	  struct port_cfg *ret)
+{
+	const struct site_network *net = &site->networks[i->network];
+
+	snprintf(ret->name, sizeof(ret->name), "%s/%s", vnf->name, i->name);
+	snprintf(ret->network, sizeof(ret->network), "%s", net->name);
+	memcpy(ret->mac, i->mac, sizeof(ret->mac));
+	ret->vlan = i->vlan;
+	ret->queues = i->queues;
+	ret->mtu = i->mtu;
+	ret->mac_age_s = (uint32_t)(net->mac_age_ns / 1000000000u);
+}
+
+static void
+fill_ports(struct plan *plan)
+{
+	for (size_t v = 0; v < plan->n_vnfs; v++) {
+		const struct site_vnf *vnf = plan->vnf[v].vnf;
+
+		for (size_t i = 0; i < vnf->n_interfaces; i++) {
+			struct plan_port *port = &plan->port[plan->n_ports];
+
+			if (vnf->interfaces[i].kind != IF_SWITCH)
+				continue;
+			port->vnf = v;
+			port->interface = i;
+			fill_port(plan->site, vnf, &vnf->interfaces[i], &port->cfg);
+			plan->n_ports++;
+		}
+	}
+}
+
+static struct plan *
+plan_new(const struct site *site)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+	size_t n_ports = 0;
+
+	if (!plan)
+		return NULL;
+	for (size_t v = 0; v < site->n_vnfs; v++)
+		for (size_t i = 0; i < site->vnfs[v].n_interfaces; i++)
+			n_ports += site->vnfs[v].interfaces[i].kind == IF_SWITCH;
+	plan->site = site;
+	plan->switch_cpu = -1;
+	plan->has_switch = n_ports > 0;
+	plan->vnf = calloc(site->n_vnfs + 1, sizeof(*plan->vnf));
+	plan->port = calloc(n_ports + 1, sizeof(*plan->port));
+	if (!plan->vnf || !plan->port) {
+		plan_free(plan);
+		return NULL;
+	}
+	plan->n_vnfs = site->n_vnfs;
+	for (size_t v = 0; v < site->n_vnfs; v++)
+		plan->vnf[v].vnf = &site->vnfs[v];
+	fill_ports(plan);
+	return plan;
+}
+
+/* Which pages the switch will find: DPDK takes 2 MiB ones where the node has enough of them. */
+static void
+fill_pages(struct planner *p)
+{
+	struct plan *plan = p->plan;
+	uint64_t used_2m = 0;
+	int node = topo_node_index(p->topo, plan->switch_node);
+
+	for (size_t v = 0; v < plan->n_vnfs; v++) {
+		const struct site_memory *m = &plan->vnf[v].vnf->memory;
+		bool here = p->topo->n_nodes == 1 || plan->vnf[v].node == plan->switch_node;
+
+		plan->vnf[v].pages = m->size / m->page_size;
+		if (here && m->page_size == SIZE_2M)
+			used_2m += plan->vnf[v].pages;
+	}
+	if (!plan->has_switch)
+		return;
+	plan->switch_page_size = SIZE_2M;
+	if (p->topo->live && p->topo->node[node].free_2m < used_2m + PLAN_SWITCH_MEM / SIZE_2M)
+		plan->switch_page_size = SIZE_1G;
+	plan->switch_pages =
+		(PLAN_SWITCH_MEM + plan->switch_page_size - 1) / plan->switch_page_size;
+}
+
+/* 0; -ENOSPC when the site does not fit in this way. */
+static int
+try_stage(struct planner *p, enum stage stage)
+{
+	int r;
+
+	p->stage = stage;
+	r = units_cut(p, stage >= STAGE_THREADS);
+	if (r < 0)
+		return r;
+	units_reset(p);
+	r = demands_make(p);
+	if (r < 0)
+		return r;
+	r = nodes_choose(p);
+	if (r < 0)
+		return r;
+	r = cores_pick(p);
+	if (!r && stage == STAGE_SHARE)
+		cores_share(p);
+	return r;
+}
+
+static int
+try_stages(struct planner *p)
+{
+	enum stage last = p->site->host.overlap == OVERLAP_ALLOW ? STAGE_SHARE : STAGE_OWN;
+	int r = -ENOSPC;
+
+	for (enum stage stage = STAGE_OWN; stage <= last && r == -ENOSPC; stage++)
+		r = try_stage(p, stage);
+	return r == -ENOSPC ? plan_refuse(p) : r;
+}
+
+int
+plan_make(const struct site *site, const struct topo *topo, struct plan **ret, struct err *e)
+{
+	struct planner p = {.site = site, .topo = topo, .e = e};
+	int r;
+
+	p.plan = plan_new(site);
+	if (!p.plan)
+		return err_set(e, ENOMEM, "plan: out of memory");
+	r = units_cut(&p, false);
+	if (!r)
+		r = plan_housekeeping(&p);
+	if (!r)
+		r = plan_check(&p);
+	if (!r)
+		r = try_stages(&p);
+	if (!r) {
+		fill_pages(&p);
+		plan_audit(topo, p.plan);
+		*ret = p.plan;
+		p.plan = NULL;
+	}
+	plan_free(p.plan);
+	free(p.unit);
+	free(p.demand);
+	free(p.choice);
+	return r;
+}
+
+void
+plan_free(struct plan *p)
+{
+	if (!p)
+		return;
+	free(p->vnf);
+	free(p->port);
+	free(p);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which NUMA node everybody goes to: a depth-first search over (demand, node for CPUs, node for
+ * memory) that counts units and pages and knows no single core. The cheapest complete choice wins;
+ * the first of equals, so nodes fill in order and the result is always the same. A budget of steps
+ * bounds it: the first descent is the greedy answer, what follows only improves on it.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt/plan_priv.h"
+
+#define STEPS_MAX   20000
+#define OPTIONS_MAX 256
+
+/* Costs. A step of SLIT distance (10 is local) is 1 for each interface that crosses it. */
+#define COST_SPREAD 100000 /* vCPUs on several nodes */
+#define COST_REMOTE 1000   /* memory on another node than the vCPUs */
+
+struct search {
+	struct planner *p;
+	size_t n_nodes;
+	struct room *room;     /* n_nodes for each depth */
+	struct choice *option; /* OPTIONS_MAX for each depth */
+	struct choice *now;    /* up to the present depth */
+	int best;
+	unsigned int steps;
+};
+
+static int
+far(const struct planner *p, int a, int b)
+{
+	return a < 0 || b < 0 ? 0 : p->topo->node[a].distance[b] - 10;
+}
+
+static bool
+memory_fits(const struct demand *d, const struct room *r)
+{
+	if (d->vnf == SWITCH_DEMAND)
+		return r->free_2m >= PLAN_SWITCH_MEM / SIZE_2M || r->free_1g >= 1;
+	if (d->page_size == SIZE_1G)
+		return r->free_1g >= d->pages;
+	if (d->page_size == SIZE_2M)
+		return r->free_2m >= d->pages;
+	return r->bytes / d->page_size >= d->pages;
+}
+
+static void
+take_memory(const struct demand *d, struct room *r)
+{
+	if (d->vnf == SWITCH_DEMAND && r->free_2m >= PLAN_SWITCH_MEM / SIZE_2M)
+		r->free_2m -= PLAN_SWITCH_MEM / SIZE_2M;
+	else if (d->vnf == SWITCH_DEMAND)
+		r->free_1g -= 1;
+	else if (d->page_size == SIZE_1G)
+		r->free_1g -= d->pages;
+	else if (d->page_size == SIZE_2M)
+		r->free_2m -= d->pages;
+	else
+		r->bytes -= d->pages * d->page_size;
+}
+
+/* Where the CPUs of the demand at @depth are, by its choice or its pins. */
+static int
+cpu_node(const struct search *s, size_t depth)
+{
+	int chosen = s->now[depth].cpu_node;
+
+	return chosen >= 0 ? chosen : s->p->demand[depth].home;
+}
+
+/* What the way between the demand at @depth, on @node, and the switch costs, for all placed so far. */
+static int
+link_cost(const struct search *s, size_t depth, int node)
+{
+	const struct demand *d = s->p->demand;
+	int cost = 0;
+
+	for (size_t i = 0; i < depth; i++) {
+		if (d[depth].vnf == SWITCH_DEMAND)
+			cost += (int)d[i].links * far(s->p, cpu_node(s, i), node);
+		else if (d[i].vnf == SWITCH_DEMAND)
+			cost += (int)d[depth].links * far(s->p, node, cpu_node(s, i));
+	}
+	return cost;
+}
+
+static int
+housekeeping_node(const struct planner *p)
+{
+	const struct topo_cpu *c = topo_find_cpu(p->topo, cpuset_next(&p->housekeeping, 0));
+
+	return c ? c->node : NO_NODE;
+}
+
+/* @c is a node, or NO_NODE for a demand that is spread or takes no units. */
+static int
+option_cost(const struct search *s, size_t depth, int c, int m, bool spread)
+{
+	const struct demand *d = &s->p->demand[depth];
+	int near = c >= 0 ? c : d->home, cost = 0;
+
+	if (spread)
+		return COST_SPREAD + far(s->p, d->home, m);
+	if (d->home >= 0 && c >= 0 && c != d->home)
+		cost += COST_SPREAD;
+	if (near < 0)
+		return far(s->p, housekeeping_node(s->p), m); /* it floats there */
+	if (m != near)
+		cost += COST_REMOTE + far(s->p, near, m);
+	return cost + link_cost(s, depth, near);
+}
+
+/* Takes @d's units of nodes in turn, the roomiest first, while any are missing. */
+static bool
+take_spread(const struct search *s, const struct demand *d, struct room *r)
+{
+	bool used[TOPO_NODES_MAX] = {false};
+	unsigned int vcpus = d->vcpus, wide, narrow;
+	bool emulator = d->emulator;
+
+	for (size_t n = 0; n < s->n_nodes && (vcpus || emulator); n++) {
+		int node = rooms_largest(r, s->n_nodes, used);
+		unsigned int here = MIN_OF(vcpus, room_vcpus(d, &r[node], s->p->width));
+		bool emu = emulator && here == vcpus &&
+			   room_fits(d, here, true, &r[node], s->p->width, &wide, &narrow);
+
+		if (!emu && !room_fits(d, here, false, &r[node], s->p->width, &wide, &narrow))
+			return false;
+		r[node].wide -= wide;
+		r[node].narrow -= narrow;
+		vcpus -= here;
+		emulator = emulator && !emu;
+		used[node] = true;
+	}
+	return !vcpus && !emulator;
+}
+
+static void
+add_option(struct choice *o, size_t *n, int c, int m, int cost)
+{
+	size_t at;
+
+	if (*n == OPTIONS_MAX)
+		return;
+	for (at = (*n)++; at > 0 && o[at - 1].cost > cost; at--)
+		o[at] = o[at - 1];
+	o[at] = (struct choice){.cpu_node = c, .mem_node = m, .cost = cost};
+}
+
+/* Every way to place the demand at @depth in what is left, cheapest first. */
+static size_t
+list_options(const struct search *s, size_t depth, struct choice *o)
+{
+	const struct demand *d = &s->p->demand[depth];
+	const struct room *r = s->room + depth * s->n_nodes;
+	bool units = d->vcpus || d->emulator;
+	unsigned int wide, narrow;
+	size_t n = 0;
+
+	for (int m = 0; m < (int)s->n_nodes; m++) {
+		if ((d->fixed >= 0 && m != d->fixed) || !memory_fits(d, &r[m]))
+			continue;
+		if (!units)
+			add_option(o, &n, NO_NODE, m, option_cost(s, depth, NO_NODE, m, false));
+		else if (d->fixed < 0)
+			add_option(o, &n, NO_NODE, m, option_cost(s, depth, NO_NODE, m, true));
+		for (int c = 0; units && c < (int)s->n_nodes; c++)
+			if ((d->fixed < 0 || c == d->fixed) &&
+			    room_fits(d, d->vcpus, d->emulator, &r[c], s->p->width, &wide, &narrow))
+				add_option(o, &n, c, m, option_cost(s, depth, c, m, false));
+	}
+	return n;
+}
+
+/* What is left after the choice at @depth; false when a spread does not fit. */
+static bool
+take(const struct search *s, size_t depth)
+{
+	const struct demand *d = &s->p->demand[depth];
+	const struct choice *c = &s->now[depth];
+	struct room *r = s->room + (depth + 1) * s->n_nodes;
+	unsigned int wide, narrow;
+
+	memcpy(r, r - s->n_nodes, s->n_nodes * sizeof(*r));
+	take_memory(d, &r[c->mem_node]);
+	if (!d->vcpus && !d->emulator)
+		return true;
+	if (c->cpu_node < 0)
+		return take_spread(s, d, r);
+	room_fits(d, d->vcpus, d->emulator, &r[c->cpu_node], s->p->width, &wide, &narrow);
+	r[c->cpu_node].wide -= wide;
+	r[c->cpu_node].narrow -= narrow;
+	return true;
+}
+
+/* At most PLAN_VNFS_MAX + 1 deep. */
+static void
+descend(struct search *s, size_t depth, int cost)
+{
+	struct choice *o = s->option + depth * OPTIONS_MAX;
+	size_t n;
+
+	if (depth == s->p->n_demands) {
+		s->best = cost;
+		memcpy(s->p->choice, s->now, depth * sizeof(*s->now));
+		return;
+	}
+	n = list_options(s, depth, o);
+	for (size_t i = 0; i < n && cost + o[i].cost < s->best; i++) {
+		if (s->steps++ >= STEPS_MAX)
+			return;
+		s->now[depth] = o[i];
+		if (take(s, depth))
+			descend(s, depth + 1, cost + o[i].cost);
+	}
+}
+
+int
+nodes_choose(struct planner *p)
+{
+	struct search s = {.p = p, .n_nodes = p->topo->n_nodes, .best = INT_MAX};
+	int r = 0;
+
+	s.room = calloc((p->n_demands + 1) * s.n_nodes, sizeof(*s.room));
+	s.option = calloc((p->n_demands + 1) * OPTIONS_MAX, sizeof(*s.option));
+	s.now = calloc(p->n_demands + 1, sizeof(*s.now));
+	if (!s.room || !s.option || !s.now) {
+		r = err_set(p->e, ENOMEM, "plan: out of memory");
+		goto free_search;
+	}
+	rooms_count(p, s.room);
+	descend(&s, 0, 0);
+	if (s.best == INT_MAX)
+		r = -ENOSPC;
+free_search:
+	free(s.room);
+	free(s.option);
+	free(s.now);
+	return r;
+}
