@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "appliance/translate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What corelane-switch needs for itself, and for the buffers in flight of each queue pair of a port. */
+#define SWITCH_BASE_MIB  96
+#define SWITCH_QUEUE_MIB 8
+
+static uint32_t
+nic_kind(const struct site_interface *i)
+{
+	switch (i->kind) {
+	case IF_SWITCH:
+		return VMM_NIC_VHOST_LISTEN;
+	case IF_TAP:
+		return VMM_NIC_TAP;
+	case IF_VHOST_USER:
+		return i->role == SOCKET_LISTEN ? VMM_NIC_VHOST_LISTEN : VMM_NIC_VHOST_CONNECT;
+	}
+	return VMM_NIC_NONE;
+}
+
+static void
+fill_nic(const struct site_interface *i, struct vmm_nic *ret)
+{
+	ret->kind = nic_kind(i);
+	ret->queues = i->queues;
+	ret->mtu = i->mtu;
+	memcpy(ret->mac, i->mac, sizeof(ret->mac));
+	snprintf(ret->name, sizeof(ret->name), "%s", i->name);
+}
+
+static int
+fill_cmdline(const struct site_vnf *v, const char *extra, struct vmm_start *s, struct err *e)
+{
+	bool add = v->boot.kind == BOOT_PROBE && extra[0];
+	/* Ours first: the last of two equal words counts, so the declaration has the last say. */
+	int n = snprintf(s->cmdline, sizeof(s->cmdline), "%s%s%s", add ? extra : "",
+			 add && v->boot.args[0] ? " " : "", v->boot.args);
+
+	if (n < 0 || (size_t)n >= sizeof(s->cmdline))
+		return err_set(e, E2BIG, "vnf %s: its arguments are longer than %zu bytes", v->name,
+			       sizeof(s->cmdline) - 1);
+	return 0;
+}
+
+int
+translate_vnf(const struct plan *plan, size_t vnf, const char *extra, struct handin *ret,
+	      struct err *e)
+{
+	const struct plan_vnf *p = &plan->vnf[vnf];
+	const struct site_vnf *v = p->vnf;
+	struct vmm_start *s = &ret->start;
+
+	memset(ret, 0, sizeof(*ret));
+	if (v->cpu.vcpus > VMM_VCPUS_MAX || v->n_interfaces > VMM_NICS_MAX)
+		return err_set(e, E2BIG, "vnf %s: %u vCPUs and %zu interfaces; at most %d and %d",
+			       v->name, v->cpu.vcpus, v->n_interfaces, VMM_VCPUS_MAX, VMM_NICS_MAX);
+	s->head = (struct msg_head){.magic = VMM_START_MAGIC,
+				    .version = VMM_MSG_VERSION,
+				    .size = sizeof(*s)};
+	snprintf(s->name, sizeof(s->name), "%s", v->name);
+	s->n_vcpus = v->cpu.vcpus;
+	s->n_nics = (uint32_t)v->n_interfaces;
+	s->mem_size = v->memory.size;
+	s->page_size = v->memory.page_size;
+	s->mem_node = p->node;
+	s->emulator = p->emulator;
+	for (size_t i = 0; i < v->cpu.vcpus; i++)
+		s->vcpu[i] = (struct vmm_vcpu){.cpu = p->cpu[i], .priority = p->priority[i]};
+	for (size_t i = 0; i < v->n_interfaces; i++)
+		fill_nic(&v->interfaces[i], &s->nic[i]);
+	return fill_cmdline(v, extra, s, e);
+}
+
+int
+translate_add_fd(struct handin *h, enum vmm_fd_role role, unsigned int index, int fd)
+{
+	uint32_t n = h->start.n_fds;
+
+	if (n == FDMSG_FDS_MAX)
+		return -ENOSPC;
+	h->start.fd[n].role = (uint16_t)role;
+	h->start.fd[n].index = (uint16_t)index;
+	h->fd[n] = fd;
+	h->start.n_fds = n + 1;
+	return 0;
+}
+
+const struct plan_port *
+translate_port(const struct plan *plan, size_t vnf, size_t interface)
+{
+	for (size_t i = 0; i < plan->n_ports; i++)
+		if (plan->port[i].vnf == vnf && plan->port[i].interface == interface)
+			return &plan->port[i];
+	return NULL;
+}
+
+unsigned int
+translate_switch_memory(const struct plan *plan)
+{
+	unsigned int mib = SWITCH_BASE_MIB;
+
+	for (size_t i = 0; i < plan->n_ports; i++)
+		mib += SWITCH_QUEUE_MIB * plan->port[i].cfg.queues;
+	return mib;
+}
+
+void
+translate_switch(const struct plan *plan, const char *program, int control_fd,
+		 struct switch_args *ret)
+{
+	char cpus[CPUSET_MAX];
+	size_t n = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "%s", program);
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "--cpu");
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "%d", plan->switch_cpu);
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "--housekeeping");
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "%s",
+		 cpuset_format(&plan->housekeeping, cpus, sizeof(cpus)));
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "--control-fd");
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "%d", control_fd);
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "--memory");
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "%u", translate_switch_memory(plan));
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "--node");
+	snprintf(ret->text[n++], sizeof(ret->text[0]), "%d", MAX_OF(plan->switch_node, 0));
+	for (size_t i = 0; i < n; i++)
+		ret->argv[i] = ret->text[i];
+}
