@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "appliance/translate.h"
+
+/* A site of one VNF with each kind of interface, planned by hand. */
+struct fixture {
+	struct site site;
+	struct site_interface nic[4];
+	struct site_vnf vnf;
+	struct plan_vnf planned;
+	struct plan_port port;
+	struct plan plan;
+	struct handin h;
+};
+
+static int
+make(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -1;
+	f->nic[0] = (struct site_interface){.name = "lan",
+					    .kind = IF_SWITCH,
+					    .queues = 2,
+					    .mtu = 9000,
+					    .mac = {2, 0, 0, 0, 0, 1}};
+	f->nic[1] = (struct site_interface){
+		.name = "mgmt", .kind = IF_TAP, .queues = 1, .mtu = 1500, .bridge = "br0"};
+	f->nic[2] = (struct site_interface){.name = "a",
+					    .kind = IF_VHOST_USER,
+					    .role = SOCKET_LISTEN,
+					    .queues = 1,
+					    .mtu = 1500};
+	f->nic[3] = (struct site_interface){.name = "b",
+					    .kind = IF_VHOST_USER,
+					    .role = SOCKET_CONNECT,
+					    .queues = 1,
+					    .mtu = 1500};
+	f->vnf = (struct site_vnf){
+		.name = "fw1",
+		.boot = {.kind = BOOT_PROBE, .args = "mode=loop time=5s"},
+		.cpu = {.vcpus = 3},
+		.memory = {.size = 256u << 20, .page_size = 2u << 20},
+		.interfaces = f->nic,
+		.n_interfaces = 4,
+	};
+	f->planned = (struct plan_vnf){
+		.vnf = &f->vnf, .cpu = {5, 6, -1}, .priority = {1, 7, 0}, .node = 1, .pages = 128};
+	cpuset_add(&f->planned.emulator, 0);
+	cpuset_add(&f->planned.emulator, 9);
+	f->port = (struct plan_port){.vnf = 0,
+				     .interface = 0,
+				     .cfg = {.name = "fw1/lan", .queues = 2}};
+	f->plan = (struct plan){.site = &f->site,
+				.has_switch = true,
+				.switch_cpu = 3,
+				.switch_node = 1,
+				.vnf = &f->planned,
+				.n_vnfs = 1,
+				.port = &f->port,
+				.n_ports = 1};
+	cpuset_add(&f->plan.housekeeping, 0);
+	cpuset_add(&f->plan.housekeeping, 1);
+	cpuset_add(&f->plan.housekeeping, 4);
+	*state = f;
+	return 0;
+}
+
+static int
+drop(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+static void
+carries_everything_that_was_planned(void **state)
+{
+	struct fixture *f = *state;
+	const struct vmm_start *s = &f->h.start;
+	struct err e = {0};
+
+	assert_int_equal(translate_vnf(&f->plan, 0, "tsc=1000", &f->h, &e), 0);
+	assert_int_equal(s->head.magic, VMM_START_MAGIC);
+	assert_int_equal(s->head.version, VMM_MSG_VERSION);
+	assert_int_equal(s->head.size, sizeof(*s));
+	assert_string_equal(s->name, "fw1");
+	assert_int_equal(s->n_vcpus, 3);
+	assert_int_equal(s->vcpu[0].cpu, 5);
+	assert_int_equal(s->vcpu[1].cpu, 6);
+	assert_int_equal(s->vcpu[1].priority, 7);
+	assert_int_equal(s->vcpu[2].cpu, -1);
+	assert_int_equal(s->vcpu[2].priority, 0);
+	assert_int_equal(s->mem_size, 256u << 20);
+	assert_int_equal(s->page_size, 2u << 20);
+	assert_int_equal(s->mem_node, 1);
+	assert_true(cpuset_equal(&s->emulator, &f->planned.emulator));
+	assert_int_equal(s->n_nics, 4);
+	assert_int_equal(s->nic[0].kind, VMM_NIC_VHOST_LISTEN);
+	assert_int_equal(s->nic[0].queues, 2);
+	assert_int_equal(s->nic[0].mtu, 9000);
+	assert_memory_equal(s->nic[0].mac, f->nic[0].mac, 6);
+	assert_string_equal(s->nic[0].name, "lan");
+	assert_int_equal(s->nic[1].kind, VMM_NIC_TAP);
+	assert_int_equal(s->nic[2].kind, VMM_NIC_VHOST_LISTEN);
+	assert_int_equal(s->nic[3].kind, VMM_NIC_VHOST_CONNECT);
+	assert_int_equal(s->n_fds, 0);
+	/* The declaration's words come last: they win. */
+	assert_string_equal(s->cmdline, "tsc=1000 mode=loop time=5s");
+}
+
+static void
+a_kernel_gets_its_own_words_only(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	f->vnf.boot.kind = BOOT_KERNEL;
+	strcpy(f->vnf.boot.args, "console=ttyS0");
+	assert_int_equal(translate_vnf(&f->plan, 0, "tsc=1000", &f->h, &e), 0);
+	assert_string_equal(f->h.start.cmdline, "console=ttyS0");
+	f->vnf.boot.args[0] = '\0';
+	f->vnf.boot.kind = BOOT_PROBE;
+	assert_int_equal(translate_vnf(&f->plan, 0, "tsc=1000", &f->h, &e), 0);
+	assert_string_equal(f->h.start.cmdline, "tsc=1000");
+}
+
+static void
+refuses_what_does_not_fit(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	memset(f->vnf.boot.args, 'x', SITE_ARGS_MAX - 1);
+	assert_int_equal(translate_vnf(&f->plan, 0, "tsc=1000", &f->h, &e), -E2BIG);
+	assert_non_null(strstr(e.text, "vnf fw1"));
+	f->vnf.boot.args[0] = '\0';
+	f->vnf.cpu.vcpus = VMM_VCPUS_MAX + 1;
+	assert_int_equal(translate_vnf(&f->plan, 0, "", &f->h, &e), -E2BIG);
+	f->vnf.cpu.vcpus = 1;
+	f->vnf.n_interfaces = VMM_NICS_MAX + 1;
+	assert_int_equal(translate_vnf(&f->plan, 0, "", &f->h, &e), -E2BIG);
+}
+
+static void
+descriptors_keep_step_with_roles(void **state)
+{
+	struct fixture *f = *state;
+
+	memset(&f->h, 0, sizeof(f->h));
+	for (int i = 0; i < FDMSG_FDS_MAX; i++)
+		assert_int_equal(translate_add_fd(&f->h, VMM_FD_NIC, (unsigned int)i, 100 + i), 0);
+	assert_int_equal(translate_add_fd(&f->h, VMM_FD_NIC, 0, 1), -ENOSPC);
+	assert_int_equal(f->h.start.n_fds, FDMSG_FDS_MAX);
+	assert_int_equal(f->h.fd[17], 117);
+	assert_int_equal(f->h.start.fd[17].index, 17);
+	assert_int_equal(f->h.start.fd[17].role, VMM_FD_NIC);
+}
+
+static void
+the_switch_gets_its_core_and_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct switch_args *a = malloc(sizeof(*a));
+	static const char *const want[] = {"/x/corelane-switch",
+					   "--cpu",
+					   "3",
+					   "--housekeeping",
+					   "0-1,4",
+					   "--control-fd",
+					   "7",
+					   "--memory",
+					   NULL,
+					   "--node",
+					   "1"};
+	size_t n = 0;
+
+	translate_switch(&f->plan, "/x/corelane-switch", 7, a);
+	for (; n < ARRAY_SIZE(want); n++)
+		if (want[n])
+			assert_string_equal(a->argv[n], want[n]);
+	assert_null(a->argv[n]);
+	assert_int_equal(atoi(a->argv[8]), translate_switch_memory(&f->plan));
+	assert_int_equal(translate_switch_memory(&f->plan) % 2, 0);
+	free(a);
+	assert_ptr_equal(translate_port(&f->plan, 0, 0), &f->port);
+	assert_null(translate_port(&f->plan, 0, 1));
+}
+
+static void
+more_ports_need_more_memory(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int one = translate_switch_memory(&f->plan);
+	struct plan_port ports[2] = {f->port, f->port};
+
+	f->plan.port = ports;
+	f->plan.n_ports = 2;
+	assert_true(translate_switch_memory(&f->plan) > one);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(carries_everything_that_was_planned, make, drop),
+		cmocka_unit_test_setup_teardown(a_kernel_gets_its_own_words_only, make, drop),
+		cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, make, drop),
+		cmocka_unit_test_setup_teardown(descriptors_keep_step_with_roles, make, drop),
+		cmocka_unit_test_setup_teardown(the_switch_gets_its_core_and_memory, make, drop),
+		cmocka_unit_test_setup_teardown(more_ports_need_more_memory, make, drop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
