@@ -22,22 +22,22 @@ static const struct {
 };
 
 static double
-seconds_now(void)
+seconds_now(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 double
 load_calibrate(void)
 {
-	double start = seconds_now(), end;
+	double start = seconds_now(CLOCK_MONOTONIC_RAW), end;
 	uint64_t tsc = load_tsc();
 
 	do
-		end = seconds_now();
+		end = seconds_now(CLOCK_MONOTONIC_RAW);
 	while (end - start < 0.03);
 	return (end - start) * 1e9 / (double)(load_tsc() - tsc);
 }
@@ -185,6 +185,7 @@ load_run(struct load *l, const struct window *w, FILE *out, struct err *e)
 	double before = NAN, after = NAN;
 	long steal = steal_ms();
 	size_t mode = 0;
+	double wall, cpu;
 	int r;
 
 	while (mode < ARRAY_SIZE(modes) && strcmp(modes[mode].name, w->mode) != 0)
@@ -201,7 +202,13 @@ load_run(struct load *l, const struct window *w, FILE *out, struct err *e)
 	if (w->c2c)
 		before = c2c_measure(l->peer_cpu, l->ns_per_tick);
 	print_head(l, w, out);
+	wall = seconds_now(CLOCK_MONOTONIC_RAW);
+	cpu = seconds_now(CLOCK_THREAD_CPUTIME_ID);
 	r = modes[mode].run(l, w, out, e);
+	/* Below 1: somebody else ran on this CPU, and the window is not worth much. */
+	fprintf(out, "\"endpoint_cpu\": %.3f, ",
+		(seconds_now(CLOCK_THREAD_CPUTIME_ID) - cpu) /
+			(seconds_now(CLOCK_MONOTONIC_RAW) - wall));
 	if (w->c2c) {
 		after = c2c_measure(l->peer_cpu, l->ns_per_tick);
 		fprintf(out, "\"c2c_ns\": [%.1f, %.1f], ", before, after);

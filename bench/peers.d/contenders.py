@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The switches that are compared. Each: all its threads on one core, two (or more) vhost-user ports
+that connect to sockets where corelane-load listens, everything it writes below the scene's folder."""
+import os
+import pathlib
+import signal
+import subprocess
+
+from processes import Refused, program, run, wait_for
+
+OVS_BINARY = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+
+
+class Contender:
+    name = None
+    pages = 0  # of 2 MiB
+
+    def __init__(self, scene, cpu, tag):
+        self.scene, self.cpu, self.tag = scene, cpu, tag
+        self.home = scene.folder / f"{self.name}-{tag}"
+        self.home.mkdir()
+        self.process = None
+
+    def log(self):
+        return f"{self.home.name}/log"
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        if self.process.poll() is not None:
+            raise Refused(f"{self.name} has ended with status {self.process.returncode}:\n"
+                          + self.last_words())
+        self.process.send_signal(signal.SIGCONT)
+
+    def last_words(self):
+        return (self.scene.folder / self.log()).read_text(errors="replace")[-1000:]
+
+    def cpu_seconds(self):
+        """User and system time so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Testpmd(Contender):
+    name = "testpmd"
+    title = "dpdk-testpmd io"
+    pages = 192
+
+    @classmethod
+    def version(cls):
+        if not program("dpdk-testpmd", "/usr/bin"):
+            raise Refused("dpdk-testpmd is not installed (package dpdk)")
+        return package("dpdk")
+
+    def start(self, sockets):
+        ports = [f"--vdev=net_vhost{i},iface={s},client=1" for i, s in enumerate(sockets)]
+        # Two lcores on one CPU: the one that reads commands sleeps. stdin stays open, else it ends.
+        self.process = self.scene.spawn(
+            [program("dpdk-testpmd", "/usr/bin"), "--in-memory", "--no-pci", "--no-telemetry",
+             f"--lcores=0@{self.cpu},1@{self.cpu}", "-m", str(2 * self.pages), *ports, "--",
+             "--forward-mode=io", "--auto-start", "--nb-cores=1", "--total-num-mbufs=32768"],
+            self.cpu, self.log(), stdin=subprocess.PIPE)
+
+
+class Corelane(Contender):
+    name = "corelane"
+    title = "corelane-switch"
+    pages = 64
+
+    @classmethod
+    def version(cls):
+        if not program("corelane-switch", cls.bin):
+            raise Refused(f"no corelane-switch in {cls.bin}")
+        return run([program("corelane-switch", cls.bin), "--version"]).strip()
+
+    def start(self, sockets):
+        control = self.home / "control"
+        self.process = self.scene.spawn(
+            [program("corelane-switch", self.bin), "--cpu", self.cpu, "--control", control,
+             "--memory", 2 * self.pages], self.cpu, self.log())
+        wait_for(f"{self.name} listens", control.exists)
+        run([program("corelane-ports", self.bin), control, "add", "net", "1500", *sockets])
+
+
+class Ovs(Contender):
+    name = "ovs"
+    title = "OVS-DPDK NORMAL"
+    pages = 512
+
+    @classmethod
+    def version(cls):
+        if not os.access(OVS_BINARY, os.X_OK):
+            raise Refused("OVS-DPDK is not installed (package openvswitch-switch-dpdk)")
+        return package("openvswitch-switch-dpdk")
+
+    def vsctl(self, *args):
+        run(["ovs-vsctl", f"--db=unix:{self.home}/db.sock", "--no-wait", *args], env=self.env)
+
+    def start(self, sockets):
+        self.env = dict(os.environ, **{f"OVS_{d}DIR": str(self.home) for d in ("RUN", "LOG", "DB", "SYSCONF")})
+        run(["ovsdb-tool", "create", self.home / "conf.db", OVS_SCHEMA], env=self.env)
+        self.scene.spawn(["ovsdb-server", self.home / "conf.db", f"--remote=punix:{self.home}/db.sock",
+                          f"--unixctl={self.home}/db.ctl"], self.cpu, f"{self.home.name}/dblog", env=self.env)
+        wait_for("ovsdb-server listens", (self.home / "db.sock").exists)
+        mask = hex(1 << self.cpu)
+        self.vsctl("init")
+        self.vsctl("set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+                   f"other_config:pmd-cpu-mask={mask}", f"other_config:dpdk-lcore-mask={mask}",
+                   f"other_config:dpdk-socket-mem={2 * self.pages}",
+                   "other_config:dpdk-extra=--in-memory --no-pci --no-telemetry")
+        self.process = self.scene.spawn([OVS_BINARY, f"unix:{self.home}/db.sock",
+                                         f"--unixctl={self.home}/ctl"], self.cpu, self.log(), env=self.env)
+        wait_for("ovs-vswitchd answers", (self.home / "ctl").exists, 30)
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "fail_mode=secure")
+        for i, s in enumerate(sockets):
+            self.vsctl("add-port", "br0", f"v{i}", "--", "set", "Interface", f"v{i}",
+                       "type=dpdkvhostuserclient", f"options:vhost-server-path={s}")
+        wait_for("OVS made the bridge", (self.home / "br0.mgmt").exists, 30)
+        run(["ovs-ofctl", "add-flow", f"unix:{self.home}/br0.mgmt", "actions=NORMAL"], env=self.env)
+
+
+def package(name):
+    """Version of a Debian package."""
+    return name + " " + run(["dpkg-query", "-W", "-f=${Version}", name])
+
+
+ALL = {c.name: c for c in (Testpmd, Corelane, Ovs)}
