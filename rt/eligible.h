@@ -11,7 +11,7 @@
 #include "base/sysroot.h"
 #include "rt/plan.h"
 
-#define ELIGIBLE_REASONS_MAX 32
+#define ELIGIBLE_REASONS_MAX 48 /* the plan's and one for each check */
 
 struct eligibility {
 	char reason[ELIGIBLE_REASONS_MAX][160]; /* "the CPU runs under a hypervisor", ... */
