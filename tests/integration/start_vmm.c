@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starts one corelane-vmm as appliance/ does, without a site: opens what it needs, sends the start
+ * message, copies the guest's serial output to stdout and its input from stdin, says events on
+ * stderr, and ends with the VMM's status. --figures adds one line of JSON on stderr: the times from
+ * exec to main, to the first entry of a vCPU and to the first serial byte, and the VMM's memory
+ * beside the guest's at that moment.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "base/err.h"
+#include "base/fdmsg.h"
+#include "base/vmm_msg.h"
+
+struct options {
+	const char *vmm, *kernel, *initrd, *control, *kvm;
+	bool figures, slow;
+	unsigned int hold_s; /* seconds before the first serial byte is read */
+};
+
+struct starter {
+	struct vmm_start msg;
+	int fds[FDMSG_FDS_MAX];
+	struct options opt;
+	int sock, serial; /* our ends */
+	pid_t pid;
+	struct vmm_stats *stats;
+	uint64_t first_byte_tsc;
+	uint64_t beside_kib;
+};
+
+static void
+die(const char *what)
+{
+	fprintf(stderr, "start_vmm: %s: %s\n", what, strerror(errno));
+	exit(EXIT_FAILED);
+}
+
+static void
+add_fd(struct starter *s, int fd, enum vmm_fd_role role)
+{
+	s->fds[s->msg.n_fds] = fd;
+	s->msg.fd[s->msg.n_fds++].role = (uint16_t)role;
+}
+
+static void
+add_file(struct starter *s, const char *path, int flags, enum vmm_fd_role role)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		die(path);
+	add_fd(s, fd, role);
+}
+
+static void
+add_pins(struct starter *s, char *list)
+{
+	unsigned int i = 0;
+
+	for (char *t = strtok(list, ","); t && i < VMM_VCPUS_MAX; t = strtok(NULL, ","))
+		s->msg.vcpu[i++].cpu = atoi(t);
+}
+
+static uint64_t
+page_size(const char *text)
+{
+	if (strcmp(text, "1G") == 0)
+		return 1ull << 30;
+	return strcmp(text, "2M") == 0 ? 2ull << 20 : 4096;
+}
+
+static void
+parse(struct starter *s, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"mem", required_argument, NULL, 'm'},
+		{"page", required_argument, NULL, 'p'},
+		{"vcpus", required_argument, NULL, 'n'},
+		{"cmdline", required_argument, NULL, 'c'},
+		{"initrd", required_argument, NULL, 'i'},
+		{"control", required_argument, NULL, 'C'},
+		{"pin", required_argument, NULL, 'P'},
+		{"priority", required_argument, NULL, 'F'},
+		{"emulator", required_argument, NULL, 'E'},
+		{"figures", no_argument, NULL, 'f'},
+		{"hold", required_argument, NULL, 'H'},
+		{"slow", no_argument, NULL, 'S'},
+		{"kvm", required_argument, NULL, 'k'},
+		{"node", required_argument, NULL, 'N'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'm':
+			s->msg.mem_size = strtoull(optarg, NULL, 10) << 20;
+			break;
+		case 'p':
+			s->msg.page_size = page_size(optarg);
+			break;
+		case 'n':
+			s->msg.n_vcpus = (uint32_t)atoi(optarg);
+			break;
+		case 'c':
+			strncpy(s->msg.cmdline, optarg, sizeof(s->msg.cmdline) - 1);
+			break;
+		case 'i':
+			s->opt.initrd = optarg;
+			break;
+		case 'C':
+			s->opt.control = optarg;
+			break;
+		case 'P':
+			add_pins(s, optarg);
+			break;
+		case 'F':
+			for (int i = 0; i < VMM_VCPUS_MAX; i++)
+				s->msg.vcpu[i].priority = atoi(optarg);
+			break;
+		case 'E':
+			if (cpuset_parse(optarg, &s->msg.emulator) < 0)
+				die(optarg);
+			break;
+		case 'N':
+			s->msg.mem_node = atoi(optarg);
+			break;
+		case 'f':
+			s->opt.figures = true;
+			break;
+		case 'H':
+			s->opt.hold_s = (unsigned int)atoi(optarg);
+			break;
+		case 'S':
+			s->opt.slow = true;
+			break;
+		case 'k':
+			s->opt.kvm = optarg;
+			break;
+		default:
+			exit(EXIT_USAGE);
+		}
+	}
+	if (argc - optind != 2) {
+		fprintf(stderr, "usage: start_vmm [options] VMM KERNEL\n");
+		exit(EXIT_USAGE);
+	}
+	s->opt.vmm = argv[optind];
+	s->opt.kernel = argv[optind + 1];
+}
+
+static void
+open_all(struct starter *s)
+{
+	int pair[2], fd;
+
+	add_file(s, s->opt.kvm, O_RDWR, VMM_FD_KVM);
+	add_file(s, s->opt.kernel, O_RDONLY, VMM_FD_KERNEL);
+	if (s->opt.initrd)
+		add_file(s, s->opt.initrd, O_RDONLY, VMM_FD_INITRD);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		die("socketpair");
+	s->serial = pair[0];
+	add_fd(s, pair[1], VMM_FD_SERIAL);
+	fd = memfd_create("stats", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, sizeof(struct vmm_stats)) < 0)
+		die("statistics");
+	s->stats = mmap(NULL, sizeof(*s->stats), PROT_READ, MAP_SHARED, fd, 0);
+	if (s->stats == MAP_FAILED)
+		die("statistics");
+	add_fd(s, fd, VMM_FD_STATS);
+	if (!s->opt.control)
+		return;
+	if (fdmsg_listen(s->opt.control, SOCK_SEQPACKET, &fd) < 0)
+		die(s->opt.control);
+	add_fd(s, fd, VMM_FD_CONTROL);
+}
+
+static void
+start(struct starter *s)
+{
+	char number[16];
+	int pair[2];
+
+	if (fdmsg_pair(pair) < 0)
+		die("socketpair");
+	s->sock = pair[0];
+	s->msg.exec_tsc = __rdtsc();
+	s->pid = fork();
+	if (s->pid < 0)
+		die("fork");
+	if (s->pid == 0) {
+		fcntl(pair[1], F_SETFD, 0);
+		snprintf(number, sizeof(number), "%d", pair[1]);
+		execl(s->opt.vmm, s->opt.vmm, "--start-fd", number, (char *)NULL);
+		die(s->opt.vmm);
+	}
+	close(pair[1]);
+	if (fdmsg_send(s->sock, &s->msg.head, s->fds, s->msg.n_fds) < 0)
+		die("start message");
+	for (uint32_t i = 0; i < s->msg.n_fds; i++)
+		close(s->fds[i]);
+}
+
+/* Resident memory of the VMM without the guest's: hugetlb pages are no part of Rss, small pages are. */
+static uint64_t
+memory_beside(const struct starter *s)
+{
+	char path[64], line[256];
+	uint64_t total = 0, kib;
+	bool guest = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)s->pid);
+	f = fopen(path, "r");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (strchr(line, '-') && strchr(line, '-') < strchr(line, ' '))
+			guest = strstr(line, "memfd:guest-") != NULL;
+		if (!guest && sscanf(line, "Rss: %" SCNu64, &kib) == 1)
+			total += kib;
+	}
+	fclose(f);
+	return total;
+}
+
+static bool
+copy_serial(struct starter *s)
+{
+	char buf[4096];
+	ssize_t n = read(s->serial, buf, s->opt.slow ? 64 : sizeof(buf));
+
+	if (n <= 0)
+		return false;
+	if (s->first_byte_tsc == 0) {
+		s->first_byte_tsc = __rdtsc();
+		if (s->opt.figures)
+			s->beside_kib = memory_beside(s);
+	}
+	if (s->opt.slow)
+		usleep(200);
+	return write(STDOUT_FILENO, buf, (size_t)n) == n;
+}
+
+static bool
+show_event(struct starter *s)
+{
+	static const char *const name[] = {
+		[VMM_EV_STARTED] = "started",   [VMM_EV_NIC_UP] = "nic-up",
+		[VMM_EV_NIC_DOWN] = "nic-down", [VMM_EV_NIC_WANTS_FD] = "nic-wants-fd",
+		[VMM_EV_POWEROFF] = "poweroff", [VMM_EV_RESET] = "reset",
+		[VMM_EV_FAULT] = "fault",       [VMM_EV_WARNING] = "warning",
+	};
+	const struct msg_head want = {.magic = VMM_EVENT_MAGIC,
+				      .version = VMM_MSG_VERSION,
+				      .size = sizeof(struct vmm_event)};
+	struct vmm_event ev;
+	size_t n;
+
+	if (fdmsg_recv(s->sock, &want, &ev, NULL, 0, &n) < 0)
+		return false;
+	fprintf(stderr, "event: %s: %.255s\n",
+		ev.kind && ev.kind < sizeof(name) / sizeof(name[0]) ? name[ev.kind] : "?", ev.text);
+	return true;
+}
+
+static void
+copy_input(struct starter *s, struct pollfd *p)
+{
+	char buf[256];
+	ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
+
+	if (n <= 0 || write(s->serial, buf, (size_t)n) != n)
+		p->fd = -1;
+}
+
+static void
+serve(struct starter *s)
+{
+	struct pollfd p[3] = {
+		{.fd = s->serial, .events = POLLIN},
+		{.fd = s->sock, .events = POLLIN},
+		{.fd = STDIN_FILENO, .events = POLLIN},
+	};
+
+	if (s->opt.hold_s)
+		sleep(s->opt.hold_s);
+	while (p[0].fd >= 0 || p[1].fd >= 0) {
+		if (poll(p, 3, -1) < 0)
+			die("poll");
+		if (p[0].revents && !copy_serial(s))
+			p[0].fd = -1;
+		if (p[1].revents && !show_event(s))
+			p[1].fd = -1;
+		if (p[2].revents)
+			copy_input(s, &p[2]);
+	}
+}
+
+static double
+tsc_per_us(void)
+{
+	struct timespec a, b;
+	uint64_t t0 = __rdtsc(), t1;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	usleep(20000);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	t1 = __rdtsc();
+	return (double)(t1 - t0) /
+	       ((double)(b.tv_sec - a.tv_sec) * 1e6 + (double)(b.tv_nsec - a.tv_nsec) / 1e3);
+}
+
+static void
+print_figures(const struct starter *s)
+{
+	double us = tsc_per_us();
+	const struct vmm_stats *t = s->stats;
+	uint64_t exits = 0, unhandled = 0;
+
+	for (uint32_t i = 0; i < s->msg.n_vcpus; i++) {
+		unhandled += t->vcpu[i].unhandled;
+		for (int k = 0; k < VMM_EXIT_REASONS; k++)
+			exits += t->vcpu[i].exits[k];
+	}
+	fprintf(stderr,
+		"{\"main_us\": %.0f, \"run_us\": %.0f, \"first_byte_us\": %.0f, \"beside_kib\": "
+		"%" PRIu64 ", \"exits\": %" PRIu64 ", \"unhandled\": %" PRIu64
+		", \"guest_errors\": %" PRIu64 "}\n",
+		(double)(t->main_tsc - t->exec_tsc) / us, (double)(t->run_tsc - t->exec_tsc) / us,
+		s->first_byte_tsc ? (double)(s->first_byte_tsc - t->exec_tsc) / us : 0.0,
+		s->beside_kib, exits, unhandled, t->guest_errors);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct starter s = {
+		.msg = {.head = {.magic = VMM_START_MAGIC,
+				 .version = VMM_MSG_VERSION,
+				 .size = sizeof(struct vmm_start)},
+			.name = "test",
+			.n_vcpus = 1,
+			.mem_size = 64ull << 20,
+			.page_size = 4096,
+			.mem_node = -1},
+		.opt = {.kvm = "/dev/kvm"},
+	};
+	int status;
+
+	for (int i = 0; i < VMM_VCPUS_MAX; i++)
+		s.msg.vcpu[i].cpu = -1;
+	signal(SIGPIPE, SIG_IGN);
+	parse(&s, argc, argv);
+	open_all(&s);
+	start(&s);
+	serve(&s);
+	if (waitpid(s.pid, &status, 0) < 0)
+		die("waitpid");
+	if (s.opt.figures)
+		print_figures(&s);
+	if (WIFSIGNALED(status)) {
+		fprintf(stderr, "start_vmm: the VMM was killed by signal %d\n", WTERMSIG(status));
+		return 128 + WTERMSIG(status);
+	}
+	return WEXITSTATUS(status);
+}

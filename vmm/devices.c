@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every device that a machine can have, in the order in which they are made. There is no other list. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/util.h"
+#include "vmm/device.h"
+#include "vmm/vm.h"
+
+static bool
+always(const struct vmm_start *s, unsigned int index)
+{
+	return true;
+}
+
+/* @wanted is asked for every index below @max, which is what init() gets. */
+static const struct {
+	const struct device_ops *ops;
+	unsigned int max;
+	bool (*wanted)(const struct vmm_start *s, unsigned int index);
+} table[] = {
+	{&serial_ops, 1, always},
+	{&rtc_ops, 1, always},
+	{&reset_ops, 1, always},
+};
+
+static int
+create(struct vm *vm, const struct device_ops *ops, unsigned int index, struct err *e)
+{
+	struct device *d;
+	int r;
+
+	if (vm->n_devices == VM_DEVICES_MAX)
+		return err_set(e, ENOSPC, "%s: more than %d devices", ops->name, VM_DEVICES_MAX);
+	d = calloc(1, ops->size);
+	if (!d)
+		return err_set(e, ENOMEM, "%s: out of memory", ops->name);
+	d->ops = ops;
+	d->vm = vm;
+	d->index = index;
+	r = ops->init(d, index, e);
+	if (r < 0)
+		free(d);
+	else
+		vm->device[vm->n_devices++] = d;
+	return r;
+}
+
+int
+devices_create(struct vm *vm, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		for (unsigned int k = 0; k < table[i].max; k++) {
+			int r;
+
+			if (!table[i].wanted(vm->start, k))
+				continue;
+			r = create(vm, table[i].ops, k, e);
+			if (r < 0) {
+				devices_destroy(vm);
+				return r;
+			}
+		}
+	return 0;
+}
+
+void
+devices_destroy(struct vm *vm)
+{
+	while (vm->n_devices > 0) {
+		struct device *d = vm->device[--vm->n_devices];
+
+		if (d->ops->fini)
+			d->ops->fini(d);
+		free(d);
+	}
+}
+
+void
+devices_pause(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->n_devices; i++)
+		if (vm->device[i]->ops->pause)
+			vm->device[i]->ops->pause(vm->device[i]);
+}
+
+void
+devices_resume(struct vm *vm)
+{
+	for (unsigned int i = vm->n_devices; i-- > 0;)
+		if (vm->device[i]->ops->resume)
+			vm->device[i]->ops->resume(vm->device[i]);
+}

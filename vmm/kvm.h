@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine as KVM sees it: checks of the host, the VM fd, its chips and its memory slots. */
+#ifndef CORELANE_VMM_KVM_H
+#define CORELANE_VMM_KVM_H
+
+#include "base/err.h"
+#include "vmm/vm.h"
+
+/* Checks that vm->kvm_fd is a KVM that can run this machine. -ENOTSUP names what it lacks. */
+int kvm_check(struct vm *vm, struct err *e);
+
+/* Makes vm->vm_fd with its in-kernel interrupt controllers. 0 or -errno with words. */
+int kvm_create_vm(struct vm *vm, struct err *e);
+
+/* Gives every region of vm->mem to the VM. */
+int kvm_add_memory(struct vm *vm, struct err *e);
+
+#endif

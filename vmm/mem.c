@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14; older than the libc headers of Debian 12 know */
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define MIB           (1024ull * 1024)
+#define PAGE_SMALL    4096ull
+#define POPULATE_STEP (64 * MIB)
+#define NODES_MAX     1024
+
+static const char *
+page_name(uint64_t page_size)
+{
+	switch (page_size) {
+	case 2 * MIB:
+		return "2 MiB";
+	case 1024 * MIB:
+		return "1 GiB";
+	default:
+		return "4 KiB";
+	}
+}
+
+/* memfd_create(2) and mmap(2) take the page size as its binary logarithm, in the same bits. */
+static unsigned int
+huge_bits(uint64_t page_size)
+{
+	return (unsigned int)__builtin_ctzll(page_size) << 26;
+}
+
+/*
+ * How many hugepages could be had now, up to @want: asked by reserving them for a moment, because a
+ * VMM opens no path and so cannot read the kernel's own count. Only called when there were too few.
+ */
+static uint64_t
+count_free(uint64_t page_size, uint64_t want)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (int)huge_bits(page_size);
+	uint64_t lo = 0, hi = want;
+
+	while (lo < hi) {
+		uint64_t mid = lo + (hi - lo + 1) / 2;
+		void *p = mmap(NULL, mid * page_size, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+		if (p == MAP_FAILED) {
+			hi = mid - 1;
+		} else {
+			munmap(p, mid * page_size);
+			lo = mid;
+		}
+	}
+	return lo;
+}
+
+static int
+too_few(const struct mem *m, uint64_t size, struct err *e)
+{
+	uint64_t need = size / m->page_size, have = 0;
+
+	for (unsigned int i = 0; i < m->n; i++)
+		have += m->region[i].size / m->page_size; /* reserved by this very guest */
+	have += count_free(m->page_size, need);
+	return err_set(e, ENOMEM,
+		       "memory: %llu hugepages of %s are needed and %llu are free: reserve %llu "
+		       "more, or give the guest less memory",
+		       (unsigned long long)need, page_name(m->page_size), (unsigned long long)have,
+		       (unsigned long long)(need > have ? need - have : 1));
+}
+
+static int
+bind_node(const struct mem_region *r, int node, struct err *e)
+{
+	unsigned long mask[NODES_MAX / (8 * sizeof(long))] = {0};
+
+	if (node < 0)
+		return 0;
+	if (node >= NODES_MAX)
+		return err_set(e, EINVAL, "memory: there is no NUMA node %d", node);
+	mask[(unsigned int)node / (8 * sizeof(long))] |= 1ul
+							 << (unsigned int)node % (8 * sizeof(long));
+	/* The policy sticks to the memfd, so it also holds for pages that a back end would touch. */
+	if (syscall(SYS_mbind, r->hva, r->size, MPOL_BIND, mask, (unsigned long)NODES_MAX, 0) < 0)
+		return err_sys(e, errno, "memory: cannot bind to NUMA node %d", node);
+	return 0;
+}
+
+/* Touches every page now, so that no vCPU and no back end ever waits for one. */
+static int
+populate(const struct mem *m, const struct mem_region *r, int node, struct err *e)
+{
+	uint64_t step = MAX_OF(POPULATE_STEP, m->page_size), done = 0;
+
+	while (done < r->size) {
+		uint64_t len = MIN_OF(step, r->size - done);
+
+		if (madvise(r->hva + done, len, MADV_POPULATE_WRITE) == 0) {
+			done += len;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno == EINVAL)
+			return err_set(e, ENOTSUP,
+				       "memory: this kernel cannot populate memory ahead: Linux "
+				       "5.14 or later is needed");
+		if (len <= m->page_size)
+			break;
+		step = m->page_size; /* find the very page: the message counts them */
+	}
+	if (done == r->size)
+		return 0;
+	if (node < 0)
+		return err_sys(e, ENOMEM, "memory: only %llu of %llu pages of %s could be had",
+			       (unsigned long long)(done / m->page_size),
+			       (unsigned long long)(r->size / m->page_size),
+			       page_name(m->page_size));
+	return err_set(e, ENOMEM,
+		       "memory: NUMA node %d has only %llu of the %llu pages of %s that are "
+		       "needed: reserve more there",
+		       node, (unsigned long long)(done / m->page_size),
+		       (unsigned long long)(r->size / m->page_size), page_name(m->page_size));
+}
+
+static int
+make_memfd(const struct mem *m, const char *name, uint64_t size, struct err *e)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd, r;
+
+	if (m->page_size != PAGE_SMALL)
+		flags |= MFD_HUGETLB | huge_bits(m->page_size);
+	fd = memfd_create(name, flags);
+	if (fd < 0)
+		return err_sys(e, errno, "memory: this kernel has no pages of %s",
+			       page_name(m->page_size));
+	/* A back end holds this fd too: sealed, it cannot pull pages from under the VMM. */
+	if (ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		r = err_sys(e, errno, "memory: %llu bytes", (unsigned long long)size);
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int
+add_region(struct mem *m, uint64_t gpa, uint64_t size, int node, uint64_t total, struct err *e)
+{
+	struct mem_region *r = &m->region[m->n];
+	char name[32];
+	void *p;
+	int fd, rc;
+
+	snprintf(name, sizeof(name), "guest-%llx", (unsigned long long)gpa);
+	fd = make_memfd(m, name, size, e);
+	if (fd < 0)
+		return fd;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		rc = m->page_size == PAGE_SMALL ? err_sys(e, errno, "memory: mmap")
+						: too_few(m, total, e);
+		close(fd);
+		return rc;
+	}
+	*r = (struct mem_region){.gpa = gpa, .size = size, .hva = p, .fd = fd};
+	m->n++;
+	/* A core dump with the guest's whole memory helps nobody. */
+	(void)madvise(p, size, MADV_DONTDUMP);
+	return 0;
+}
+
+int
+mem_create(struct mem *m, uint64_t size, uint64_t page_size, int node, struct err *e)
+{
+	uint64_t low = MIN_OF(size, GPA_LOW_RAM_MAX);
+	int r;
+
+	*m = (struct mem){.page_size = page_size};
+	if (size == 0 || (page_size & (page_size - 1)) || page_size < PAGE_SMALL ||
+	    size % page_size)
+		return err_set(e, EINVAL, "memory: size is not a multiple of the page size");
+	r = add_region(m, 0, low, node, size, e);
+	if (r == 0 && size > low)
+		r = add_region(m, GPA_HIGH_RAM, size - low, node, size, e);
+	for (unsigned int i = 0; r == 0 && i < m->n; i++) {
+		r = bind_node(&m->region[i], node, e);
+		if (r == 0)
+			r = populate(m, &m->region[i], node, e);
+	}
+	if (r < 0)
+		mem_destroy(m);
+	return r;
+}
+
+void
+mem_destroy(struct mem *m)
+{
+	for (unsigned int i = 0; i < m->n; i++) {
+		munmap(m->region[i].hva, m->region[i].size);
+		close(m->region[i].fd);
+	}
+	m->n = 0;
+}
+
+/* The region that holds byte @gpa, or NULL. */
+static const struct mem_region *
+region_of(const struct mem *m, uint64_t gpa)
+{
+	for (unsigned int i = 0; i < m->n; i++)
+		if (gpa >= m->region[i].gpa && gpa - m->region[i].gpa < m->region[i].size)
+			return &m->region[i];
+	return NULL;
+}
+
+void *
+mem_at(const struct mem *m, uint64_t gpa, uint64_t len)
+{
+	const struct mem_region *r = region_of(m, gpa);
+
+	if (!r || len > r->size - (gpa - r->gpa))
+		return NULL;
+	return r->hva + (gpa - r->gpa);
+}
+
+/* Whether all of [@gpa, @gpa + @len) is RAM, in however many regions. */
+static bool
+is_ram(const struct mem *m, uint64_t gpa, size_t len)
+{
+	while (len > 0) {
+		const struct mem_region *r = region_of(m, gpa);
+		uint64_t part;
+
+		if (!r)
+			return false;
+		part = MIN_OF((uint64_t)len, r->size - (gpa - r->gpa));
+		len -= part;
+		if (len > 0 && __builtin_add_overflow(gpa, part, &gpa))
+			return false;
+	}
+	return true;
+}
+
+int
+mem_read(const struct mem *m, uint64_t gpa, void *dst, size_t len)
+{
+	uint8_t *to = dst;
+
+	if (!is_ram(m, gpa, len))
+		return -EFAULT;
+	while (len > 0) {
+		const struct mem_region *r = region_of(m, gpa);
+		size_t part = MIN_OF(len, r->size - (gpa - r->gpa));
+
+		memcpy(to, r->hva + (gpa - r->gpa), part);
+		to += part;
+		gpa += part;
+		len -= part;
+	}
+	return 0;
+}
+
+int
+mem_write(const struct mem *m, uint64_t gpa, const void *src, size_t len)
+{
+	const uint8_t *from = src;
+
+	if (!is_ram(m, gpa, len))
+		return -EFAULT;
+	while (len > 0) {
+		const struct mem_region *r = region_of(m, gpa);
+		size_t part = MIN_OF(len, r->size - (gpa - r->gpa));
+
+		memcpy(r->hva + (gpa - r->gpa), from, part);
+		from += part;
+		gpa += part;
+		len -= part;
+	}
+	return 0;
+}
