@@ -6,7 +6,7 @@
 #define S  1000000000ull
 #define MS 1000000ull
 
-enum kind { K_ENUM, K_NUMBER, K_TIME, K_BOOL, K_NIC, K_MAC };
+enum kind { K_ENUM, K_NUMBER, K_TIME, K_BOOL, K_NIC, K_MAC, K_SIZES };
 
 static const char *const mode_names[] = {"boot",  "loop",   "rtt",   "echo",    "gen",
 					 "count", "jitter", "exits", "garbage", "triplefault",
@@ -37,7 +37,7 @@ static const struct key keys[] = {
 	{"src", K_MAC, FIELD(src), 0, 0, NULL},
 	{"dst", K_MAC, FIELD(dst), 0, 0, NULL},
 	{"rate", K_NUMBER, FIELD(rate), 0, 1000000000, NULL},
-	{"size", K_NUMBER, FIELD(size), 60, 9216, NULL},
+	{"size", K_SIZES, FIELD(size), 60, 9216, NULL},
 	{"time", K_TIME, FIELD(time), 0, 1000000 * S, NULL},
 	{"warmup", K_TIME, FIELD(warmup), 0, 1000 * S, NULL},
 	{"wait", K_TIME, FIELD(wait), 0, 100000 * S, NULL},
@@ -53,6 +53,8 @@ static const struct key keys[] = {
 	{"ecam", K_NUMBER, FIELD(ecam), 0, 0xfff00000, NULL},
 	{"cpus", K_NUMBER, FIELD(cpus), 1, 64, NULL},
 	{"indirect", K_BOOL, FIELD(indirect), 0, 0, NULL},
+	{"chain", K_BOOL, FIELD(chain), 0, 0, NULL},
+	{"stop", K_BOOL, FIELD(stop), 0, 0, NULL},
 	{"mrg", K_BOOL, FIELD(mrg), 0, 0, NULL},
 	{"check", K_BOOL, FIELD(check), 0, 0, NULL},
 	{"hist", K_BOOL, FIELD(hist), 0, 0, NULL},
@@ -66,7 +68,8 @@ args_default(struct args *a)
 		.tx = {.index = 0},
 		.rx = {.index = 1},
 		.rate = 100000,
-		.size = 64,
+		.size = {64},
+		.n_sizes = 1,
 		.time = 1 * S,
 		.warmup = 100 * MS,
 		.wait = 10 * S,
@@ -81,6 +84,7 @@ args_default(struct args *a)
 		.mrg = true,
 		.check = true,
 		.hist = true,
+		.stop = true,
 	};
 }
 
@@ -184,13 +188,36 @@ parse_nic(const char *s, size_t len, struct nic_name *n)
 	if (len == 17) {
 		if (parse_mac(s, len, n->mac))
 			return -1;
+		n->set = true;
 		n->by_mac = true;
 		return 0;
 	}
 	if (scaled(s, len, false, &v) || v > 15)
 		return -1;
+	n->set = true;
 	n->by_mac = false;
 	n->index = (uint32_t)v;
+	return 0;
+}
+
+/* "64" or "64,570,1514" */
+static int
+parse_sizes(struct args *a, const struct key *k, const char *s, size_t len)
+{
+	uint32_t n = 0;
+
+	for (size_t start = 0, i = 0; i <= len; i++) {
+		uint64_t v;
+
+		if (i < len && s[i] != ',')
+			continue;
+		if (n == ARGS_SIZES_MAX || scaled(s + start, i - start, false, &v) || v < k->min ||
+		    v > k->max)
+			return -1;
+		a->size[n++] = v;
+		start = i + 1;
+	}
+	a->n_sizes = n;
 	return 0;
 }
 
@@ -220,6 +247,8 @@ set(struct args *a, const struct key *k, const char *s, size_t len)
 	case K_MAC:
 		mac->set = true;
 		return parse_mac(s, len, mac->mac);
+	case K_SIZES:
+		return parse_sizes(a, k, s, len);
 	case K_NUMBER:
 	case K_TIME:
 		if (scaled(s, len, k->kind == K_TIME, &v) || v < k->min || v > k->max)

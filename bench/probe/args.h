@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define ARGS_ERROR_MAX 160
+#define ARGS_SIZES_MAX 8
 
 enum probe_mode {
 	MODE_BOOT, /* the default: says how it was started, checks memory and initrd */
@@ -41,7 +42,7 @@ enum probe_what { WHAT_RINGS, WHAT_CONFIG, WHAT_MSIX, WHAT_PIO, WHAT_MMIO };
 
 /* A NIC named by its place in PCI order or by its MAC. */
 struct nic_name {
-	bool by_mac;
+	bool set, by_mac;
 	uint32_t index;
 	uint8_t mac[6];
 };
@@ -53,15 +54,16 @@ struct mac_arg {
 
 struct args {
 	uint32_t mode, out, rings, what;
-	struct nic_name tx, rx;
+	struct nic_name tx, rx; /* rx.set: said, else each mode has its own default */
 	struct mac_arg src, dst;
-	uint64_t rate;                                 /* packets a second; 0: flat out */
-	uint64_t size;                                 /* bytes of a frame, without FCS */
+	uint64_t rate;                 /* packets a second; 0: flat out */
+	uint64_t size[ARGS_SIZES_MAX]; /* bytes of a frame, without FCS; used in turn */
+	uint32_t n_sizes;
 	uint64_t time, warmup, wait, drain, threshold; /* ns */
 	uint64_t count; /* packets, accesses, lines; 0: until time is over */
 	uint64_t queues, macs, burst, ring;
 	uint64_t tsc_hz, seed, ecam, cpus;
-	bool indirect, mrg, check, hist;
+	bool indirect, chain, mrg, check, hist, stop;
 };
 
 /* Every default. */

@@ -79,7 +79,7 @@ from_kvmclock(void)
 	hz = p->tsc_to_system_mul;
 	if (!hz)
 		return 0;
-	hz = (uint64_t)(((unsigned __int128)1000000000u << 32) / hz);
+	hz = (1000000000ull << 32) / hz;
 	hz = p->tsc_shift < 0 ? hz << -p->tsc_shift : hz >> p->tsc_shift;
 	wrmsr(MSR_KVM_SYSTEM_TIME_NEW, 0);
 	return hz;

@@ -16,6 +16,22 @@ extern struct clock clock;
 /* Finds the frequency; @hz is what the command line said, or 0. Nothing found: hz stays 0. */
 void clock_init(uint64_t hz);
 
+/* a * b / c, or all ones when that does not fit (a 128-bit division would want a library). */
+static inline uint64_t
+muldiv(uint64_t a, uint64_t b, uint64_t c)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+	uint64_t quotient, rest;
+
+	if ((uint64_t)(product >> 64) >= c)
+		return UINT64_MAX;
+	__asm__("divq %4"
+		: "=a"(quotient), "=d"(rest)
+		: "0"((uint64_t)product), "1"((uint64_t)(product >> 64)), "r"(c)
+		: "cc");
+	return quotient;
+}
+
 static inline uint64_t
 clock_ns(uint64_t ticks)
 {
@@ -25,7 +41,7 @@ clock_ns(uint64_t ticks)
 static inline uint64_t
 clock_ticks(uint64_t ns)
 {
-	return (uint64_t)((unsigned __int128)ns * clock.hz / 1000000000u);
+	return muldiv(ns, clock.hz, 1000000000);
 }
 
 #endif

@@ -20,7 +20,8 @@ void ap_main(uint32_t index);
 static struct probe probe;
 
 static bool (*const run[])(struct probe *) = {
-	[MODE_BOOT] = mode_boot,
+	[MODE_BOOT] = mode_boot, [MODE_LOOP] = mode_loop, [MODE_RTT] = mode_rtt,
+	[MODE_ECHO] = mode_echo, [MODE_GEN] = mode_gen,   [MODE_COUNT] = mode_count,
 };
 
 static const char *

@@ -14,5 +14,10 @@ struct probe {
 };
 
 bool mode_boot(struct probe *p);
+bool mode_loop(struct probe *p);
+bool mode_rtt(struct probe *p);
+bool mode_echo(struct probe *p);
+bool mode_gen(struct probe *p);
+bool mode_count(struct probe *p);
 
 #endif
