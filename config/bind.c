@@ -297,8 +297,10 @@ int
 bind_document(const struct config_schema *s, struct node *n, const char *who, struct problems *p,
 	      void *base)
 {
+	const struct node *name = node_deepest(n, "metadata.name");
 	struct binder b = {.p = p};
 
 	snprintf(b.who, sizeof(b.who), "%s", who);
+	memcpy(base, &name->where, sizeof(name->where));
 	return bind_object(&b, s, n, base);
 }

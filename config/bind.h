@@ -10,7 +10,8 @@
 #include "config/schema.h"
 
 /*
- * Fills the struct at @base (zeroed by the caller) from @n by schema @s: values, defaults, places.
+ * Fills the struct at @base (zeroed by the caller) from @n by schema @s: values, defaults, places
+ * (its own is that of metadata.name, where there is one).
  * @who names the document in complaints ("vnf fw1"). Nodes that were complained about are marked
  * bad. Lists are allocated with calloc() and belong to the struct, also after complaints; a second
  * later complaint about the same thing is avoided. 0 or -ENOMEM.
