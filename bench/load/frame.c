@@ -52,20 +52,20 @@ ip_checksum(const uint8_t *ip)
 static uint8_t
 pattern(unsigned int id, size_t at)
 {
-	return (uint8_t)(id + at);
+	return (uint8_t)(id + (id >> 8) * 7 + at);
 }
 
-void
-frame_build(uint8_t *buf, const struct frame_plan *plan, unsigned int port, uint16_t id)
+/* The first AT_PATTERN bytes of the frame at @f, with the addresses of pair 0 and stamp 0. */
+static void
+put_headers(uint8_t *f, const struct frame_plan *plan, unsigned int port, unsigned int id)
 {
 	static const uint8_t ip_start[12] = {[0] = 0x45, [8] = 64, [9] = 17}; /* TTL, UDP */
 	const uint32_t magic = MAGIC;
-	uint8_t *f = buf + FRAME_VNET_HDR, *ip = f + AT_IP;
+	uint8_t *ip = f + AT_IP;
 
-	memset(buf, 0, FRAME_VNET_HDR + AT_PATTERN);
+	memset(f, 0, AT_PATTERN);
 	put_mac(f, port ^ 1, 0);
 	put_mac(f + 6, port, 0);
-	frame_address(buf, plan, id);
 	put16(f + 12, 0x0800);
 	memcpy(ip, ip_start, sizeof(ip_start));
 	put16(ip + 2, plan->size - AT_IP);
@@ -80,22 +80,36 @@ frame_build(uint8_t *buf, const struct frame_plan *plan, unsigned int port, uint
 	memcpy(f + AT_MAGIC, &magic, sizeof(magic));
 	put16(f + AT_PORT, port);
 	put16(f + AT_ID, id);
+}
+
+void
+frame_build(uint8_t *buf, const struct frame_plan *plan, unsigned int port, uint16_t id)
+{
+	uint8_t *f = buf + FRAME_VNET_HDR;
+
+	memset(buf, 0, FRAME_VNET_HDR);
+	put_headers(f, plan, port, id);
+	frame_address(buf, plan, id);
 	for (size_t i = AT_PATTERN; i < plan->size; i++)
 		f[i] = pattern(id, i);
 }
 
+/* Headers that a sender of ours wrote, for hosts that exist and talk to each other. */
 static const char *
-check_addresses(const uint8_t *f, const struct frame_plan *plan, unsigned int port)
+check_headers(const uint8_t *f, const struct frame_plan *plan, unsigned int port)
 {
-	static const uint8_t local[3] = {0x02};
 	unsigned int dst = get16(f + 4), src = get16(f + 10);
+	uint8_t expect[AT_PATTERN];
 
-	if (memcmp(f, local, 3) != 0 || f[3] != port || dst >= plan->pairs)
+	put_headers(expect, plan, port ^ 1, get16(f + AT_ID));
+	if (memcmp(f, expect, 4) != 0 || dst >= plan->pairs)
 		return "destination address of somebody else";
-	if (memcmp(f + 6, local, 3) != 0 || f[9] != (port ^ 1) || src >= plan->pairs)
+	if (memcmp(f + 6, expect + 6, 4) != 0 || src >= plan->pairs)
 		return "source address that nobody sent";
 	if (!plan->mesh && dst != src)
 		return "addresses of two different pairs";
+	if (memcmp(f + 12, expect + 12, AT_STAMP - 12) != 0)
+		return "headers changed";
 	return NULL;
 }
 
@@ -104,26 +118,22 @@ frame_check(uint8_t *buf, uint32_t len, const struct frame_plan *plan, unsigned 
 {
 	const uint32_t spoilt = SPOILT;
 	uint8_t *f = buf + FRAME_VNET_HDR;
-	uint32_t magic;
-	unsigned int id;
 	const char *wrong;
+	uint32_t magic;
 
 	if (len != FRAME_VNET_HDR + (uint32_t)plan->size)
 		return "wrong length";
-	if (buf[10] != 1 || buf[11] != 0)
-		return "num_buffers is not 1";
 	memcpy(&magic, f + AT_MAGIC, sizeof(magic));
-	memcpy(f + AT_MAGIC, &spoilt, sizeof(spoilt));
 	if (magic == SPOILT)
 		return "buffer returned without having been written";
-	if (magic != MAGIC || get16(f + AT_PORT) != (port ^ 1))
-		return "not a frame of ours";
-	wrong = check_addresses(f, plan, port);
+	if (buf[10] != 1 || buf[11] != 0)
+		return "num_buffers is not 1";
+	wrong = check_headers(f, plan, port);
+	memcpy(f + AT_MAGIC, &spoilt, sizeof(spoilt));
 	if (wrong)
 		return wrong;
-	id = get16(f + AT_ID);
 	for (size_t i = AT_PATTERN; i < plan->size; i++)
-		if (f[i] != pattern(id, i))
+		if (f[i] != pattern(get16(f + AT_ID), i))
 			return "payload changed";
 	return NULL;
 }
