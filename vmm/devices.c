@@ -13,6 +13,22 @@ always(const struct vmm_start *s, unsigned int index)
 	return true;
 }
 
+static unsigned int
+count_nics(const struct vmm_start *s, uint32_t kind)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < s->n_nics; i++)
+		n += s->nic[i].kind == kind;
+	return n;
+}
+
+static bool
+vhost_nic(const struct vmm_start *s, unsigned int index)
+{
+	return index < count_nics(s, VMM_NIC_VHOST_LISTEN) + count_nics(s, VMM_NIC_VHOST_CONNECT);
+}
+
 /* @wanted is asked for every index below @max, which is what init() gets. */
 static const struct {
 	const struct device_ops *ops;
@@ -22,6 +38,8 @@ static const struct {
 	{&serial_ops, 1, always},
 	{&rtc_ops, 1, always},
 	{&reset_ops, 1, always},
+	{&pci_ops, 1, always},
+	{&virtio_net_vhost_ops, VMM_NICS_MAX, vhost_nic},
 };
 
 static int
