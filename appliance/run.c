@@ -197,13 +197,14 @@ static void
 say_start(const struct run *r)
 {
 	const struct eligibility *el = &r->eligibility;
+	size_t told = MIN_OF(r->in.plan->n_reasons, el->n); /* the plan's come first */
 
 	plan_print(r->in.plan, r->in.topo, stdout);
 	if (el->n == 0)
 		printf("eligible for a real-time claim\n");
-	else
-		printf("not eligible for a real-time claim:\n");
-	for (size_t i = 0; i < el->n; i++)
+	else if (el->n > told)
+		printf("this host, as it is now, is not eligible for a real-time claim:\n");
+	for (size_t i = told; i < el->n; i++)
 		printf("  - %s\n", el->reason[i]);
 	printf("\n");
 	fflush(stdout);
@@ -286,8 +287,12 @@ set_up(struct run *r, struct err *e)
 static int
 go(struct run *r, struct err *e)
 {
-	int n;
+	int n = 0;
 
+	for (size_t i = 0; n == 0 && i < r->in.plan->n_vnfs; i++)
+		n = vnf_prepare(&r->vnf[i], e);
+	if (n < 0)
+		return n;
 	if (!r->in.plan->has_switch) {
 		start_vnfs(r);
 	} else {

@@ -83,34 +83,14 @@ on_silence(void *arg)
 	child_kill(&s->child, SIGKILL);
 }
 
-/* A listening control socket for the child, and our connection that waits in it. */
-static int
-make_control(struct switchd *s, int *ret_listen, struct err *e)
-{
-	char path[SOCK_PATH_LEN];
-	int r;
-
-	r = rundir_socket(s->env->dir, "switch", "switch", path, sizeof(path));
-	if (r < 0)
-		return err_sys(e, -r, "switch: control socket");
-	unlink(path); /* of its earlier life; the folder is ours alone */
-	r = fdmsg_listen(path, SOCK_SEQPACKET, ret_listen);
-	if (r < 0)
-		return err_sys(e, -r, "switch: %s", path);
-	r = fdmsg_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK, &s->control_fd);
-	if (r < 0) {
-		close(*ret_listen);
-		return err_sys(e, -r, "switch: %s", path);
-	}
-	return 0;
-}
-
 static int
 watch(struct switchd *s)
 {
 	struct evloop *l = s->env->loop;
 	int r;
 
+	if (fcntl(s->control_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return -errno;
 	r = evloop_add(l, &s->child_source, s->child.pidfd, EPOLLIN, on_child, s);
 	if (r == 0)
 		r = evloop_add(l, &s->control_source, s->control_fd, EPOLLIN, on_control, s);
@@ -126,16 +106,19 @@ switchd_start(struct switchd *s, struct err *e)
 {
 	const char *program = s->env->programs->switch_program;
 	struct switch_args *args = malloc(sizeof(*args));
-	int listen_fd, r;
+	int pair[2], r;
 
 	if (!args)
 		return err_set(e, ENOMEM, "switch: no memory");
-	r = make_control(s, &listen_fd, e);
-	if (r < 0)
+	r = fdmsg_pair(pair);
+	if (r < 0) {
+		err_sys(e, -r, "switch: control socket");
 		goto free_args;
-	translate_switch(s->env->plan, program, listen_fd, args);
-	r = child_start(program, args->argv, &listen_fd, 1, &s->child);
-	close(listen_fd);
+	}
+	s->control_fd = pair[0];
+	translate_switch(s->env->plan, program, pair[1], args);
+	r = child_start(program, args->argv, &pair[1], 1, &s->child);
+	close(pair[1]);
 	if (r < 0) {
 		err_sys(e, -r, "switch: %s", program);
 		goto disconnect;

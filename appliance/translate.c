@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What corelane-switch needs for itself, and for the buffers in flight of each queue pair of a port. */
-#define SWITCH_BASE_MIB  96
-#define SWITCH_QUEUE_MIB 8
+/* The planner's figure suffices for so many queue pairs; vhost wants about this much for each more. */
+#define SWITCH_QUEUES_INCLUDED 24
+#define SWITCH_QUEUE_MIB       2
 
 static uint32_t
 nic_kind(const struct site_interface *i)
@@ -102,10 +102,12 @@ translate_port(const struct plan *plan, size_t vnf, size_t interface)
 unsigned int
 translate_switch_memory(const struct plan *plan)
 {
-	unsigned int mib = SWITCH_BASE_MIB;
+	unsigned int mib = PLAN_SWITCH_MEM >> 20, queues = 0;
 
 	for (size_t i = 0; i < plan->n_ports; i++)
-		mib += SWITCH_QUEUE_MIB * plan->port[i].cfg.queues;
+		queues += plan->port[i].cfg.queues;
+	if (queues > SWITCH_QUEUES_INCLUDED)
+		mib += SWITCH_QUEUE_MIB * (queues - SWITCH_QUEUES_INCLUDED);
 	return mib;
 }
 

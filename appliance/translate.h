@@ -42,7 +42,7 @@ struct switch_args {
 /* How much hugepage memory the switch gets, in MiB: a multiple of 2. */
 unsigned int translate_switch_memory(const struct plan *plan);
 
-/* corelane-switch's command line; @control_fd is the listening control socket's number there. */
+/* corelane-switch's command line; @control_fd is its end of the control socket. */
 void translate_switch(const struct plan *plan, const char *program, int control_fd,
 		      struct switch_args *ret);
 

@@ -62,6 +62,17 @@ vnf_init(struct vnf *v, const struct run_env *env, size_t index,
 	vnf_stream_init(&v->console, v, "/console");
 	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
 		v->nic[i] = (struct vnf_nic){.vnf = v, .index = i};
+	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
+		v->listen_fd[i] = -1;
+}
+
+int
+vnf_prepare(struct vnf *v, struct err *e)
+{
+	if (v->env->plan->vnf[v->index].vnf->n_interfaces > VMM_NICS_MAX)
+		return err_set(e, E2BIG, "vnf %s: more than %d interfaces", v->name, VMM_NICS_MAX);
+	v->listens = true;
+	return vnf_open_listen(v->env, v->index, v->listen_fd, e);
 }
 
 /* Everything that belongs to one life of the VMM, which has ended. */
@@ -243,7 +254,7 @@ vnf_start(struct vnf *v, struct err *e)
 
 	if (!h)
 		return err_set(e, ENOMEM, "vnf %s: no memory", v->name);
-	r = vnf_open(v->env, v->index, h, &ends, e);
+	r = vnf_open(v->env, v->index, v->listen_fd, h, &ends, e);
 	if (r < 0)
 		goto free_handin;
 	if (v->stats)
@@ -411,8 +422,11 @@ vnf_fini(struct vnf *v)
 	forget_vmm(v);
 	vnf_stream_fini(&v->serial);
 	vnf_stream_fini(&v->console);
-	if (v->stats) {
-		/* It was started: the sockets that the declaration put elsewhere are ours. */
+	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
+		if (v->listen_fd[i] >= 0)
+			close(v->listen_fd[i]);
+	if (v->listens) {
+		/* Sockets that the declaration put elsewhere. */
 		for (size_t i = 0; i < site->n_interfaces; i++) {
 			char path[SOCK_PATH_LEN];
 
@@ -421,8 +435,9 @@ vnf_fini(struct vnf *v)
 			    env_nic_socket(v->env, v->index, i, path, sizeof(path)) == 0)
 				remove_socket(path);
 		}
-		munmap((void *)v->stats, sizeof(*v->stats));
 	}
+	if (v->stats)
+		munmap((void *)v->stats, sizeof(*v->stats));
 	v->stats = NULL;
 	json_decref(v->json);
 	v->json = NULL;

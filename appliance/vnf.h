@@ -48,6 +48,7 @@ struct vnf {
 	char detail[300]; /* words for the result */
 	int status;       /* the last wait status */
 	bool stopping;
+	bool listens; /* vnf_prepare() was called: sockets may be there */
 
 	struct child child;
 	struct evsource child_source;
@@ -56,6 +57,7 @@ struct vnf {
 	struct evtimer kill_timer, restart_timer;
 	struct vnf_stream serial, console;
 	struct vnf_nic nic[VMM_NICS_MAX];
+	int listen_fd[VMM_NICS_MAX]; /* owned until they are handed in; -1 */
 
 	unsigned int resets;           /* times the guest was started again */
 	uint64_t reset_ns[8];          /* when, the latest of them */
@@ -69,6 +71,9 @@ struct vnf {
 
 void vnf_init(struct vnf *v, const struct run_env *env, size_t index,
 	      void (*ended)(void *, struct vnf *), void *arg);
+
+/* Makes the sockets that back ends connect to, the switch first of all. 0, or -errno in words. */
+int vnf_prepare(struct vnf *v, struct err *e);
 
 /* Opens everything, starts the VMM, sends the start message. 0, or -errno in words: nothing is left then. */
 int vnf_start(struct vnf *v, struct err *e);

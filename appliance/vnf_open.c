@@ -143,35 +143,69 @@ vnf_open_backend(const char *path)
 }
 
 static int
-open_vhost(const struct run_env *env, size_t vnf, size_t i, bool listens, struct err *e)
+nic_path(const struct run_env *env, size_t vnf, size_t i, char *ret, struct err *e)
 {
 	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
-	const char *name = v->interfaces[i].name;
-	char path[SOCK_PATH_LEN];
-	int fd, r;
+	int r = env_nic_socket(env, vnf, i, ret, SOCK_PATH_LEN);
 
-	r = env_nic_socket(env, vnf, i, path, sizeof(path));
 	if (r < 0)
 		return err_set(e, -r,
 			       "vnf %s, interface %s: the path of its socket is longer than %d "
 			       "bytes",
-			       v->name, name, SOCK_PATH_LEN - 1);
-	if (!listens) {
-		fd = vnf_open_backend(path);
-		if (fd < 0)
-			return err_sys(e, -fd, "vnf %s, interface %s: start its back end first; %s",
-				       v->name, name, path);
-		return fd;
-	}
-	r = fdmsg_listen(path, SOCK_STREAM, &fd);
+			       v->name, v->interfaces[i].name, SOCK_PATH_LEN - 1);
+	return 0;
+}
+
+static int
+listen_one(const struct run_env *env, size_t vnf, size_t i, int *ret_fd, struct err *e)
+{
+	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
+	const char *name = v->interfaces[i].name;
+	char path[SOCK_PATH_LEN];
+	int r;
+
+	r = nic_path(env, vnf, i, path, e);
+	if (r < 0)
+		return r;
+	r = fdmsg_listen(path, SOCK_STREAM, ret_fd);
 	if (r == -EADDRINUSE)
 		return err_set(e, EADDRINUSE,
 			       "vnf %s, interface %s: somebody else listens at %s; name another "
 			       "socket or say \"role: connect\"",
 			       v->name, name, path);
-	if (r < 0)
-		return err_sys(e, -r, "vnf %s, interface %s: %s", v->name, name, path);
-	return fd;
+	return r < 0 ? err_sys(e, -r, "vnf %s, interface %s: %s", v->name, name, path) : 0;
+}
+
+int
+vnf_open_listen(const struct run_env *env, size_t vnf, int *fds, struct err *e)
+{
+	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
+
+	for (size_t i = 0; i < v->n_interfaces; i++) {
+		const struct site_interface *n = &v->interfaces[i];
+		int r = 0;
+
+		if (n->kind == IF_SWITCH || (n->kind == IF_VHOST_USER && n->role == SOCKET_LISTEN))
+			r = fds[i] < 0 ? listen_one(env, vnf, i, &fds[i], e) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+open_backend(const struct run_env *env, size_t vnf, size_t i, struct err *e)
+{
+	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
+	char path[SOCK_PATH_LEN];
+	int fd;
+
+	if (nic_path(env, vnf, i, path, e) < 0)
+		return -ENAMETOOLONG;
+	fd = vnf_open_backend(path);
+	return fd < 0 ? err_sys(e, -fd, "vnf %s, interface %s: start its back end first; %s",
+				v->name, v->interfaces[i].name, path)
+		      : fd;
 }
 
 static int
@@ -188,18 +222,25 @@ open_tap(const struct site_vnf *v, const struct site_interface *i, struct err *e
 }
 
 static int
-add_nics(const struct run_env *env, size_t vnf, struct handin *h, struct err *e)
+add_nics(const struct run_env *env, size_t vnf, int *fds, struct handin *h, struct err *e)
 {
 	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
+
+	if (vnf_open_listen(env, vnf, fds, e) < 0)
+		return -e->code;
 
 	for (size_t i = 0; i < v->n_interfaces; i++) {
 		uint32_t kind = h->start.nic[i].kind;
 		int fd, r;
 
-		if (kind == VMM_NIC_TAP)
+		if (kind == VMM_NIC_TAP) {
 			fd = open_tap(v, &v->interfaces[i], e);
-		else
-			fd = open_vhost(env, vnf, i, kind == VMM_NIC_VHOST_LISTEN, e);
+		} else if (kind == VMM_NIC_VHOST_CONNECT) {
+			fd = open_backend(env, vnf, i, e);
+		} else {
+			fd = fds[i];
+			fds[i] = -1;
+		}
 		if (fd < 0)
 			return fd;
 		r = add(h, VMM_FD_NIC, (unsigned int)i, fd, e);
@@ -228,7 +269,7 @@ vnf_open_close(struct handin *h)
 }
 
 int
-vnf_open(const struct run_env *env, size_t vnf, struct handin *h, struct vnf_ends *ret,
+vnf_open(const struct run_env *env, size_t vnf, int *fds, struct handin *h, struct vnf_ends *ret,
 	 struct err *e)
 {
 	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
@@ -249,7 +290,7 @@ vnf_open(const struct run_env *env, size_t vnf, struct handin *h, struct vnf_end
 	if (r == 0)
 		r = add_stats(h, &ends.stats, e);
 	if (r == 0)
-		r = add_nics(env, vnf, h, e);
+		r = add_nics(env, vnf, fds, h, e);
 	if (r == 0) {
 		*ret = ends;
 		return 0;

@@ -13,11 +13,19 @@ struct vnf_ends { /* our ends; the caller's; -1 when not made */
 };
 
 /*
- * Fills @h with the whole start message and its fds, which the caller closes with vnf_open_close()
- * once they are sent. 0, or -errno in words with nothing left open.
+ * A listening socket for every NIC whose back end connects, into @fds (one for each of the VNF's
+ * interfaces; -1 for the others). Done before the switch starts, which then finds all of them.
+ * 0, or -errno in words; what is open by then stays in @fds.
  */
-int vnf_open(const struct run_env *env, size_t vnf, struct handin *h, struct vnf_ends *ret,
-	     struct err *e);
+int vnf_open_listen(const struct run_env *env, size_t vnf, int *fds, struct err *e);
+
+/*
+ * Fills @h with the whole start message and its fds, which the caller closes with vnf_open_close()
+ * once they are sent. Takes the listening sockets out of @fds. 0, or -errno in words with nothing
+ * but those left open.
+ */
+int vnf_open(const struct run_env *env, size_t vnf, int *fds, struct handin *h,
+	     struct vnf_ends *ret, struct err *e);
 void vnf_open_close(struct handin *h);
 
 /* Connects to a vhost-user back end that listens at @path. A blocking fd, or -errno; never waits. */

@@ -198,14 +198,17 @@ the_switch_gets_its_core_and_memory(void **state)
 }
 
 static void
-more_ports_need_more_memory(void **state)
+many_ports_need_more_memory(void **state)
 {
 	struct fixture *f = *state;
 	unsigned int one = translate_switch_memory(&f->plan);
-	struct plan_port ports[2] = {f->port, f->port};
+	struct plan_port ports[40];
 
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		ports[i] = f->port;
 	f->plan.port = ports;
-	f->plan.n_ports = 2;
+	f->plan.n_ports = ARRAY_SIZE(ports);
+	assert_int_equal(one, PLAN_SWITCH_MEM >> 20);
 	assert_true(translate_switch_memory(&f->plan) > one);
 }
 
@@ -218,7 +221,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, make, drop),
 		cmocka_unit_test_setup_teardown(descriptors_keep_step_with_roles, make, drop),
 		cmocka_unit_test_setup_teardown(the_switch_gets_its_core_and_memory, make, drop),
-		cmocka_unit_test_setup_teardown(more_ports_need_more_memory, make, drop),
+		cmocka_unit_test_setup_teardown(many_ports_need_more_memory, make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
