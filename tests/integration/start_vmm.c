@@ -10,12 +10,15 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -86,6 +89,49 @@ page_size(const char *text)
 }
 
 static void
+add_nic(struct starter *s, int fd, enum vmm_nic_kind kind, unsigned int queues)
+{
+	uint32_t i = s->msg.n_nics++;
+	struct vmm_nic *n = &s->msg.nic[i];
+
+	*n = (struct vmm_nic){
+		.kind = kind,
+		.queues = (uint16_t)queues,
+		.mtu = 1500,
+		.mac = {0x02, 0, 0, 0, 0, (uint8_t)(i + 1)},
+	};
+	snprintf(n->name, sizeof(n->name), "nic%u", i);
+	s->msg.fd[s->msg.n_fds].index = (uint16_t)i;
+	add_fd(s, fd, VMM_FD_NIC);
+}
+
+/* PATH or PATH,QUEUES: the VMM listens there for a vhost-user back end. */
+static void
+add_vhost_nic(struct starter *s, char *spec)
+{
+	char *queues = strchr(spec, ',');
+	int fd;
+
+	if (queues)
+		*queues++ = '\0';
+	if (fdmsg_listen(spec, SOCK_STREAM, &fd) < 0)
+		die(spec);
+	add_nic(s, fd, VMM_NIC_VHOST_LISTEN, queues ? (unsigned int)atoi(queues) : 1);
+}
+
+static void
+add_tap_nic(struct starter *s, const char *name)
+{
+	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &r) < 0)
+		die(name);
+	add_nic(s, fd, VMM_NIC_TAP, 1);
+}
+
+static void
 parse(struct starter *s, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -103,6 +149,9 @@ parse(struct starter *s, int argc, char **argv)
 		{"slow", no_argument, NULL, 'S'},
 		{"kvm", required_argument, NULL, 'k'},
 		{"node", required_argument, NULL, 'N'},
+		{"nic", required_argument, NULL, 'v'},
+		{"tap", required_argument, NULL, 't'},
+		{"console", required_argument, NULL, 'o'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -152,6 +201,15 @@ parse(struct starter *s, int argc, char **argv)
 			break;
 		case 'k':
 			s->opt.kvm = optarg;
+			break;
+		case 'v':
+			add_vhost_nic(s, optarg);
+			break;
+		case 't':
+			add_tap_nic(s, optarg);
+			break;
+		case 'o':
+			add_file(s, optarg, O_RDWR | O_CREAT | O_NONBLOCK, VMM_FD_CONSOLE);
 			break;
 		default:
 			exit(EXIT_USAGE);
