@@ -122,6 +122,29 @@ lock_memory(struct vm *vm, struct err *e)
 	return 0;
 }
 
+/*
+ * The machine's own CPUs, vCPUs' included, share the work of touching its memory; then this thread and
+ * all that it makes stay on the emulator's, and the vCPUs pin themselves.
+ */
+static int
+make_memory(struct vm *vm, struct err *e)
+{
+	const struct vmm_start *s = vm->start;
+	struct cpuset all = s->emulator;
+	int r;
+
+	for (uint32_t i = 0; i < s->n_vcpus; i++)
+		if (s->vcpu[i].cpu >= 0)
+			cpuset_add(&all, (unsigned int)s->vcpu[i].cpu);
+	if (!cpuset_empty(&s->emulator))
+		(void)thread_pin(&all); /* with fewer CPUs it takes longer, that is all */
+	r = mem_create(&vm->mem, s->mem_size, s->page_size, s->mem_node, e);
+	if (r < 0 || cpuset_empty(&s->emulator))
+		return r;
+	r = thread_pin(&s->emulator);
+	return r < 0 ? err_sys(e, -r, "cannot be pinned to its emulator CPUs") : 0;
+}
+
 /* Everything up to the point where the guest could run. */
 static int
 build(struct vm *vm, struct ctl **ret_ctl, struct err *e)
@@ -132,8 +155,7 @@ build(struct vm *vm, struct ctl **ret_ctl, struct err *e)
 	if (r == 0)
 		r = kvm_create_vm(vm, e);
 	if (r == 0)
-		r = mem_create(&vm->mem, vm->start->mem_size, vm->start->page_size,
-			       vm->start->mem_node, e);
+		r = make_memory(vm, e);
 	if (r == 0)
 		r = kvm_add_memory(vm, e);
 	if (r == 0)
@@ -206,11 +228,6 @@ set_up(struct vm *vm, int sock, struct vmm_start *start, uint64_t main_tsc, stru
 	r = fcntl(sock, F_SETFL, O_RDWR | O_NONBLOCK) < 0 || fcntl(sock, F_SETFD, FD_CLOEXEC) < 0
 		    ? err_sys(e, errno, "start socket")
 		    : 0;
-	if (r == 0 && !cpuset_empty(&start->emulator)) {
-		r = thread_pin(&start->emulator);
-		if (r < 0)
-			return err_sys(e, -r, "cannot be pinned to its emulator CPUs");
-	}
 	if (r == 0)
 		r = init_lock(vm, e);
 	if (r == 0)
@@ -237,6 +254,7 @@ main(int argc, char **argv)
 	log_init("corelane-vmm", LOG_LVL_INFO);
 	/* One heap: each further one would cost memory beside the guest's. */
 	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TOP_PAD, 4096); /* locked memory: no more than is used */
 	signal(SIGPIPE, SIG_IGN);
 	/* Ctrl-C on the terminal is the starter's business, which stops us in good order. */
 	signal(SIGINT, SIG_IGN);

@@ -12,28 +12,10 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "vmm/mem_populate.h"
 
-#ifndef MADV_POPULATE_WRITE /* Linux 5.14; older than the libc headers of Debian 12 know */
-#define MADV_POPULATE_WRITE 23
-#endif
-
-#define MIB           (1024ull * 1024)
-#define PAGE_SMALL    4096ull
-#define POPULATE_STEP (64 * MIB)
-#define NODES_MAX     1024
-
-static const char *
-page_name(uint64_t page_size)
-{
-	switch (page_size) {
-	case 2 * MIB:
-		return "2 MiB";
-	case 1024 * MIB:
-		return "1 GiB";
-	default:
-		return "4 KiB";
-	}
-}
+#define PAGE_SMALL 4096ull
+#define NODES_MAX  1024
 
 /* memfd_create(2) and mmap(2) take the page size as its binary logarithm, in the same bits. */
 static unsigned int
@@ -77,7 +59,8 @@ too_few(const struct mem *m, uint64_t size, struct err *e)
 	return err_set(e, ENOMEM,
 		       "memory: %llu hugepages of %s are needed and %llu are free: reserve %llu "
 		       "more, or give the guest less memory",
-		       (unsigned long long)need, page_name(m->page_size), (unsigned long long)have,
+		       (unsigned long long)need, mem_page_name(m->page_size),
+		       (unsigned long long)have,
 		       (unsigned long long)(need > have ? need - have : 1));
 }
 
@@ -98,43 +81,6 @@ bind_node(const struct mem_region *r, int node, struct err *e)
 	return 0;
 }
 
-/* Touches every page now, so that no vCPU and no back end ever waits for one. */
-static int
-populate(const struct mem *m, const struct mem_region *r, int node, struct err *e)
-{
-	uint64_t step = MAX_OF(POPULATE_STEP, m->page_size), done = 0;
-
-	while (done < r->size) {
-		uint64_t len = MIN_OF(step, r->size - done);
-
-		if (madvise(r->hva + done, len, MADV_POPULATE_WRITE) == 0) {
-			done += len;
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		if (errno == EINVAL)
-			return err_set(e, ENOTSUP,
-				       "memory: this kernel cannot populate memory ahead: Linux "
-				       "5.14 or later is needed");
-		if (len <= m->page_size)
-			break;
-		step = m->page_size; /* find the very page: the message counts them */
-	}
-	if (done == r->size)
-		return 0;
-	if (node < 0)
-		return err_sys(e, ENOMEM, "memory: only %llu of %llu pages of %s could be had",
-			       (unsigned long long)(done / m->page_size),
-			       (unsigned long long)(r->size / m->page_size),
-			       page_name(m->page_size));
-	return err_set(e, ENOMEM,
-		       "memory: NUMA node %d has only %llu of the %llu pages of %s that are "
-		       "needed: reserve more there",
-		       node, (unsigned long long)(done / m->page_size),
-		       (unsigned long long)(r->size / m->page_size), page_name(m->page_size));
-}
-
 static int
 make_memfd(const struct mem *m, const char *name, uint64_t size, struct err *e)
 {
@@ -146,7 +92,7 @@ make_memfd(const struct mem *m, const char *name, uint64_t size, struct err *e)
 	fd = memfd_create(name, flags);
 	if (fd < 0)
 		return err_sys(e, errno, "memory: this kernel has no pages of %s",
-			       page_name(m->page_size));
+			       mem_page_name(m->page_size));
 	/* A back end holds this fd too: sealed, it cannot pull pages from under the VMM. */
 	if (ftruncate(fd, (off_t)size) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
@@ -196,11 +142,10 @@ mem_create(struct mem *m, uint64_t size, uint64_t page_size, int node, struct er
 	r = add_region(m, 0, low, node, size, e);
 	if (r == 0 && size > low)
 		r = add_region(m, GPA_HIGH_RAM, size - low, node, size, e);
-	for (unsigned int i = 0; r == 0 && i < m->n; i++) {
+	for (unsigned int i = 0; r == 0 && i < m->n; i++)
 		r = bind_node(&m->region[i], node, e);
-		if (r == 0)
-			r = populate(m, &m->region[i], node, e);
-	}
+	if (r == 0)
+		r = mem_populate(m, node, e);
 	if (r < 0)
 		mem_destroy(m);
 	return r;
