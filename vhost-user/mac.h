@@ -53,8 +53,9 @@ mac_key(uint64_t mac48, uint16_t domain)
 }
 
 /*
- * @entries is rounded up to a power of two. 0, -EINVAL outside MAC_TABLE_MIN..MAX, -ENOMEM.
- * The memory is touched here, so that it is there when the polling thread needs it.
+ * Room for @entries addresses: twice as many places, at least, so that (nearly) all of them find one.
+ * 0, -EINVAL outside MAC_TABLE_MIN..MAX, -ENOMEM. The memory is touched here, so that it is there when
+ * the polling thread needs it.
  */
 int mac_table_init(struct mac_table *t, uint32_t entries, uint64_t seed0, uint64_t seed1);
 void mac_table_fini(struct mac_table *t);
@@ -63,8 +64,11 @@ static inline uint64_t
 mac_hash(const struct mac_table *t, uint64_t key)
 {
 	__uint128_t p = (__uint128_t)(key ^ t->seed[0]) * t->seed[1];
+	uint64_t h = (uint64_t)p ^ (uint64_t)(p >> 64);
 
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
+	/* once more: addresses that count up would otherwise crowd together */
+	h = (h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
 }
 
 static inline struct mac_entry *

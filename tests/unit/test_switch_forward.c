@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the switch does with a frame: learning, moving, ageing, domains, VLAN rules, causes of a drop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "base/util.h"
+#include "vhost-user/flow.h"
+#include "vhost-user/forward.h"
+
+enum { A, B, C, D, N_PORTS }; /* A, B, C share a domain; D is alone in another */
+
+struct world {
+	struct fwd f;
+	struct swport *slot[SWITCH_PORTS_MAX];
+	struct port_table *table;
+	uint64_t serial;
+	uint8_t frame[9100];
+};
+
+static struct world w;
+
+static void
+publish(void)
+{
+	struct port_table *t = port_table_make(w.slot, ++w.serial);
+
+	assert_non_null(t);
+	fwd_round(&w.f, t);
+	free(w.table);
+	w.table = t;
+}
+
+static struct swport *
+make_port(uint32_t slot, uint16_t domain, uint16_t mtu, uint32_t age)
+{
+	const struct port_cfg cfg = {.mtu = mtu, .mac_age_s = age, .queues = 1};
+
+	return swport_make(&cfg, 1u << SWITCH_SLOT_BITS | slot, domain);
+}
+
+static int
+setup(void **state)
+{
+	memset(&w, 0, sizeof(w));
+	if (mac_table_init(&w.f.mac, 128, 1, 3) < 0)
+		return -1;
+	for (uint32_t i = 0; i < N_PORTS; i++)
+		w.slot[i] = make_port(i, i == D ? 2 : 1, 1500, 10);
+	publish();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
+		free(w.slot[i]);
+	free(w.table);
+	mac_table_fini(&w.f.mac);
+	return 0;
+}
+
+static void
+set_mac(uint8_t *at, uint8_t n)
+{
+	const uint8_t mac[6] = {2, 0, 0, 0, 1, n};
+
+	memcpy(at, mac, sizeof(mac));
+}
+
+static void
+set_type(uint16_t type, uint16_t tci)
+{
+	w.frame[12] = (uint8_t)(type >> 8);
+	w.frame[13] = (uint8_t)type;
+	w.frame[14] = (uint8_t)(tci >> 8);
+	w.frame[15] = (uint8_t)tci;
+}
+
+static uint32_t
+decide(int in, uint32_t len, struct swport **out)
+{
+	*out = NULL;
+	return fwd_decide(&w.f, w.slot[in], w.frame, len, out);
+}
+
+/* A frame of 60 bytes from station @src to station @dst, entering at port @in. */
+static uint32_t
+send(int in, uint8_t src, uint8_t dst, struct swport **out)
+{
+	memset(w.frame, 0, sizeof(w.frame));
+	set_mac(w.frame, dst);
+	set_mac(w.frame + 6, src);
+	set_type(0x0800, 0);
+	return decide(in, 60, out);
+}
+
+static void
+expect_to(int in, uint8_t src, uint8_t dst, int to)
+{
+	struct swport *out;
+
+	assert_int_equal(send(in, src, dst, &out), FWD_TO);
+	assert_ptr_equal(out, w.slot[to]);
+}
+
+static void
+expect(int in, uint8_t src, uint8_t dst, uint32_t verdict)
+{
+	struct swport *out;
+
+	assert_int_equal(send(in, src, dst, &out), verdict);
+	assert_null(out);
+}
+
+static uint64_t
+macs(int port)
+{
+	return counter_get(&w.slot[port]->count.macs);
+}
+
+static void
+test_learns(void **state)
+{
+	expect(A, 1, 2, FWD_FLOOD); /* nobody knows 2 */
+	expect_to(B, 2, 1, A);
+	expect_to(A, 1, 2, B);
+	expect_to(A, 1, 2, B); /* from the port's memory of its last frame */
+	assert_int_equal(counter_get(&w.slot[A]->count.learned), 1);
+	assert_int_equal(counter_get(&w.slot[B]->count.learned), 1);
+	assert_int_equal(macs(A), 1);
+	assert_int_equal(macs(B), 1);
+	assert_int_equal(counter_get(&w.slot[A]->count.moved), 0);
+}
+
+/* What one port remembers must not outlive what another port teaches. */
+static void
+test_moves(void **state)
+{
+	expect(A, 1, 2, FWD_FLOOD);
+	expect_to(B, 2, 1, A);
+	expect_to(A, 1, 2, B);
+	expect_to(C, 2, 1, A); /* station 2 is behind C now */
+	expect_to(A, 1, 2, C);
+	assert_int_equal(counter_get(&w.slot[C]->count.moved), 1);
+	assert_int_equal(macs(B), 0);
+	assert_int_equal(macs(C), 1);
+}
+
+static void
+test_self(void **state)
+{
+	expect(A, 1, 9, FWD_FLOOD);
+	expect(A, 3, 1, FWD_DROP + DROP_SELF); /* a hub behind the port delivers it itself */
+	expect(A, 3, 1, FWD_DROP + DROP_SELF);
+}
+
+static void
+test_group_destinations_flood(void **state)
+{
+	struct swport *out;
+
+	send(B, 2, 1, &out);
+	memset(w.frame, 0xff, 6);
+	set_mac(w.frame + 6, 1);
+	assert_int_equal(decide(A, 60, &out), FWD_FLOOD);
+	w.frame[0] = 0x01; /* multicast */
+	assert_int_equal(decide(A, 60, &out), FWD_FLOOD);
+	memset(w.frame, 0, 6); /* nobody can own zero */
+	assert_int_equal(decide(A, 60, &out), FWD_FLOOD);
+}
+
+static void
+test_bad_sources(void **state)
+{
+	struct swport *out;
+
+	send(A, 1, 2, &out);
+	memset(w.frame + 6, 0, 6);
+	assert_int_equal(decide(A, 60, &out), FWD_DROP + DROP_SOURCE);
+	memset(w.frame + 6, 0xff, 6);
+	assert_int_equal(decide(A, 60, &out), FWD_DROP + DROP_SOURCE);
+	set_mac(w.frame + 6, 1);
+	w.frame[6] |= 1;
+	assert_int_equal(decide(A, 60, &out), FWD_DROP + DROP_SOURCE);
+	assert_int_equal(macs(A), 1); /* only station 1 was learnt */
+}
+
+static void
+test_lengths(void **state)
+{
+	struct swport *out;
+
+	send(A, 1, 2, &out);
+	assert_int_equal(decide(A, 0, &out), FWD_DROP + DROP_RUNT);
+	assert_int_equal(decide(A, 13, &out), FWD_DROP + DROP_RUNT);
+	assert_int_equal(decide(A, 14, &out), FWD_FLOOD);
+	assert_int_equal(decide(A, 1514, &out), FWD_FLOOD);
+	assert_int_equal(decide(A, 1515, &out), FWD_DROP + DROP_OVERSIZE);
+	assert_int_equal(decide(A, 65535, &out), FWD_DROP + DROP_OVERSIZE);
+	assert_int_equal(decide(A, UINT32_MAX, &out), FWD_DROP + DROP_OVERSIZE);
+}
+
+static void
+test_tags(void **state)
+{
+	struct swport *out;
+
+	send(A, 1, 2, &out);
+	set_type(0x8100, 0); /* priority-tagged: no VLAN is named */
+	assert_int_equal(decide(A, 64, &out), FWD_FLOOD);
+	set_type(0x8100, 7u << 13); /* with a priority */
+	assert_int_equal(decide(A, 64, &out), FWD_FLOOD);
+	assert_int_equal(decide(A, 1518, &out), FWD_FLOOD); /* the tag is not payload */
+	assert_int_equal(decide(A, 1519, &out), FWD_DROP + DROP_OVERSIZE);
+	assert_int_equal(decide(A, 17, &out), FWD_DROP + DROP_RUNT); /* half a tag */
+	set_type(0x8100, 1);
+	assert_int_equal(decide(A, 64, &out), FWD_DROP + DROP_VLAN);
+	set_type(0x8100, 4095);
+	assert_int_equal(decide(A, 64, &out), FWD_DROP + DROP_VLAN);
+	set_type(0x88a8, 0); /* a service tag is a trunk's business */
+	assert_int_equal(decide(A, 64, &out), FWD_DROP + DROP_VLAN);
+}
+
+/* A frame that may not enter must not teach either. */
+static void
+test_dropped_frames_teach_nothing(void **state)
+{
+	struct swport *out;
+
+	send(A, 1, 2, &out);
+	set_mac(w.frame + 6, 7);
+	set_type(0x8100, 5);
+	assert_int_equal(decide(B, 64, &out), FWD_DROP + DROP_VLAN);
+	set_type(0x0800, 0);
+	assert_int_equal(decide(B, 1515, &out), FWD_DROP + DROP_OVERSIZE);
+	assert_int_equal(macs(B), 0);
+	expect(A, 1, 7, FWD_FLOOD);
+}
+
+static void
+test_domains_are_apart(void **state)
+{
+	expect(A, 1, 2, FWD_FLOOD);
+	expect(D, 5, 1, FWD_FLOOD); /* D does not know station 1, though A's domain does */
+	expect(D, 1, 9, FWD_FLOOD); /* the same address twice, in two domains */
+	assert_int_equal(counter_get(&w.slot[D]->count.moved), 0);
+	expect_to(B, 2, 1, A);
+	assert_int_equal(w.table->member[D].n_peers, 1);
+	assert_int_equal(w.table->member[A].n_peers, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(w.table->member[B].peers[i]->domain, 1);
+	assert_ptr_equal(w.table->member[D].peers[0], w.slot[D]);
+}
+
+static void
+pass_seconds(int n)
+{
+	for (int i = 0; i < n; i++) {
+		fwd_tick(&w.f);
+		for (int k = 0; k < 1000; k++)
+			fwd_age(&w.f);
+	}
+}
+
+static void
+test_ages(void **state)
+{
+	expect(A, 1, 2, FWD_FLOOD);
+	expect_to(B, 2, 1, A);
+	pass_seconds(10);
+	expect_to(B, 2, 1, A); /* 10 s old: still believed; and 2 was seen again */
+	pass_seconds(1);
+	expect(B, 2, 1, FWD_FLOOD);
+	expect_to(C, 3, 2, B);
+	pass_seconds(8); /* the whole table has been looked at */
+	assert_int_equal(counter_get(&w.slot[A]->count.aged), 1);
+	assert_int_equal(macs(A), 0);
+	assert_int_equal(macs(B), 1);
+}
+
+/* A busy station is seen again even when every frame is answered from the port's memory. */
+static void
+test_busy_stations_do_not_age(void **state)
+{
+	expect(A, 1, 2, FWD_FLOOD);
+	expect_to(B, 2, 1, A);
+	for (int i = 0; i < 30; i++) {
+		pass_seconds(1);
+		expect_to(A, 1, 2, B);
+		expect_to(A, 1, 2, B);
+		expect_to(B, 2, 1, A);
+	}
+	assert_int_equal(counter_get(&w.slot[A]->count.aged), 0);
+	assert_int_equal(counter_get(&w.slot[A]->count.learned), 1);
+}
+
+static void
+test_removed_port_is_forgotten(void **state)
+{
+	struct swport *gone = w.slot[B];
+
+	expect(A, 1, 2, FWD_FLOOD);
+	expect_to(B, 2, 1, A);
+	expect_to(A, 1, 2, B);
+	w.slot[B] = NULL;
+	publish();
+	free(gone); /* whoever still uses it is caught by the sanitizer */
+	expect(A, 1, 2, FWD_FLOOD);
+	/* a new port in the same slot does not inherit what the old one had */
+	w.slot[B] = make_port(B, 1, 1500, 10);
+	w.slot[B]->ref = 2u << SWITCH_SLOT_BITS | B;
+	publish();
+	expect(A, 1, 2, FWD_FLOOD);
+	expect_to(B, 2, 1, A);
+	assert_int_equal(counter_get(&w.slot[B]->count.learned), 1);
+	assert_int_equal(counter_get(&w.slot[B]->count.moved), 0);
+	expect_to(A, 1, 2, B);
+}
+
+static void
+test_sweep_drops_removed_ports(void **state)
+{
+	expect(A, 1, 2, FWD_FLOOD);
+	free(w.slot[A]);
+	w.slot[A] = NULL;
+	publish();
+	pass_seconds(8);
+	for (uint32_t b = 0; b <= w.f.mac.mask; b++)
+		for (int i = 0; i < MAC_BUCKET_ENTRIES; i++)
+			assert_int_equal(w.f.mac.bucket[b].e[i].key, 0);
+}
+
+static void
+test_full_table_is_counted(void **state)
+{
+	struct swport *out;
+
+	memset(w.frame, 0, sizeof(w.frame));
+	set_mac(w.frame, 200);
+	set_type(0x0800, 0);
+	for (uint32_t i = 0; i < 20000; i++) {
+		const uint8_t src[6] = {2, 1, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+
+		memcpy(w.frame + 6, src, sizeof(src));
+		assert_int_equal(decide(A, 60, &out), FWD_FLOOD);
+	}
+	assert_int_equal(macs(A), 256);
+	assert_int_equal(counter_get(&w.slot[A]->count.learned) -
+				 counter_get(&w.slot[A]->count.aged),
+			 256);
+	expect(B, 2, 3, FWD_FLOOD);
+	assert_int_equal(counter_get(&w.slot[B]->count.not_learned), 1);
+	assert_int_equal(macs(B), 0);
+}
+
+static void
+test_fits(void **state)
+{
+	struct swport *small = make_port(9, 1, 100, 10);
+
+	assert_non_null(small);
+	set_type(0x0800, 0);
+	assert_true(fwd_fits(small, w.frame, 114));
+	assert_false(fwd_fits(small, w.frame, 115));
+	set_type(0x8100, 0);
+	assert_true(fwd_fits(small, w.frame, 118));
+	assert_false(fwd_fits(small, w.frame, 119));
+	free(small);
+}
+
+static void
+test_stats_copy(void **state)
+{
+	struct port_stats s;
+
+	expect(A, 1, 2, FWD_FLOOD);
+	counter_add(&w.slot[A]->count.drops[DROP_RING_FULL], 5);
+	counter_add(&w.slot[A]->count.bad_ring, 2);
+	atomic_store(&w.slot[A]->bad_messages, 3);
+	atomic_store(&w.slot[A]->vid, 0);
+	swport_stats(w.slot[A], &s);
+	assert_int_equal(s.learned, 1);
+	assert_int_equal(s.macs, 1);
+	assert_int_equal(s.drops[DROP_RING_FULL], 5);
+	assert_int_equal(s.drops[DROP_RUNT], 0);
+	assert_int_equal(s.bad_guest, 5);
+	assert_int_equal(s.connected, 1);
+}
+
+/* IPv4 and UDP over what send() made. */
+static uint32_t
+udp_hash(uint8_t last_ip, uint8_t port, uint16_t fragment, uint32_t len)
+{
+	set_type(0x0800, 0);
+	w.frame[14] = 0x45;
+	w.frame[20] = (uint8_t)(fragment >> 8);
+	w.frame[21] = (uint8_t)fragment;
+	w.frame[23] = 17;
+	w.frame[33] = last_ip;
+	w.frame[35] = port;
+	return flow_hash(w.frame, len);
+}
+
+static void
+test_flow_hash(void **state)
+{
+	struct swport *out;
+	uint32_t seen = 0;
+
+	send(A, 1, 2, &out);
+	assert_int_equal(udp_hash(1, 1, 0, 60), udp_hash(1, 1, 0, 60));
+	assert_int_not_equal(udp_hash(1, 1, 0, 60), udp_hash(2, 1, 0, 60));
+	assert_int_not_equal(udp_hash(1, 1, 0, 60), udp_hash(1, 2, 0, 60));
+	/* a later fragment has no ports: the first one must not use them either */
+	assert_int_equal(udp_hash(1, 1, 0x2000, 60), udp_hash(1, 9, 0x2000, 60));
+	assert_int_equal(udp_hash(1, 1, 0x2000, 60), udp_hash(1, 9, 185, 60));
+	for (uint8_t i = 0; i < 64; i++)
+		seen |= 1u << udp_hash(1, i, 0, 60) % 8;
+	assert_int_equal(seen, 0xff);           /* 64 flows reach all of 8 queues */
+	for (uint32_t len = 0; len < 60; len++) /* never past the end */
+		(void)udp_hash(1, 1, 0, len);
+}
+
+int
+main(void)
+{
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(test_learns),
+		WORLD_TEST(test_moves),
+		WORLD_TEST(test_self),
+		WORLD_TEST(test_group_destinations_flood),
+		WORLD_TEST(test_bad_sources),
+		WORLD_TEST(test_lengths),
+		WORLD_TEST(test_tags),
+		WORLD_TEST(test_dropped_frames_teach_nothing),
+		WORLD_TEST(test_domains_are_apart),
+		WORLD_TEST(test_ages),
+		WORLD_TEST(test_busy_stations_do_not_age),
+		WORLD_TEST(test_removed_port_is_forgotten),
+		WORLD_TEST(test_sweep_drops_removed_ports),
+		WORLD_TEST(test_full_table_is_counted),
+		WORLD_TEST(test_fits),
+		WORLD_TEST(test_stats_copy),
+		WORLD_TEST(test_flow_hash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
