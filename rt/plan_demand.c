@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What each part of the site still needs once pins are honoured, in the order in which it is placed:
- * those without a choice of node, then the switch, then the largest first, then those that float.
+ * those without a choice of node, then the switch, then its users, then others, the largest first;
+ * last those that float.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 struct order {
 	struct demand demand;
-	int tier, sort;
+	int tier, rarity;
 	unsigned int units;
 };
 
@@ -30,8 +31,10 @@ by_order(const void *a, const void *b)
 
 	if (x->tier != y->tier)
 		return x->tier - y->tier;
-	if (x->sort != y->sort)
-		return x->sort - y->sort;
+	if (x->rarity != y->rarity)
+		return x->rarity - y->rarity;
+	if (!x->demand.links != !y->demand.links)
+		return x->demand.links ? -1 : 1;
 	if (x->units != y->units)
 		return x->units < y->units ? 1 : -1;
 	return x->demand.vnf - y->demand.vnf;
@@ -128,10 +131,10 @@ demands_make(struct planner *p)
 				: d.vcpus ? 2
 					  : 3,
 			/* Rare cores first to those who can use no others (some siblings offline). */
-			.sort = !mixed                 ? 0
-				: d.fill == FILL_PAIRS ? 0
-				: d.fill == FILL_ONE   ? 1
-						       : 2,
+			.rarity = !mixed                 ? 0
+				  : d.fill == FILL_PAIRS ? 0
+				  : d.fill == FILL_ONE   ? 1
+							 : 2,
 			.units = units_needed(&d, p->width),
 		};
 		n++;

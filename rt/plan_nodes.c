@@ -16,8 +16,9 @@
 #define OPTIONS_MAX 256
 
 /* Costs. A step of SLIT distance (10 is local) is 1 for each interface that crosses it. */
-#define COST_SPREAD 100000 /* vCPUs on several nodes */
-#define COST_REMOTE 1000   /* memory on another node than the vCPUs */
+#define COST_SPREAD   100000 /* vCPUs on several nodes */
+#define COST_REMOTE   5000   /* memory on another node than the vCPUs */
+#define COST_EMULATOR 1000   /* emulator threads on another node than the vCPUs */
 
 struct search {
 	struct planner *p;
@@ -95,15 +96,28 @@ housekeeping_node(const struct planner *p)
 	return c ? c->node : NO_NODE;
 }
 
-/* @c is a node, or NO_NODE for a demand that is spread or takes no units. */
+/* Taking the roomiest nodes first, most vCPUs end up on the very first: memory belongs there. */
 static int
-option_cost(const struct search *s, size_t depth, int c, int m, bool spread)
+spread_cost(const struct search *s, size_t depth, const struct room *r, int m)
+{
+	const bool used[TOPO_NODES_MAX] = {false};
+	const struct demand *d = &s->p->demand[depth];
+	int first = rooms_largest(r, s->n_nodes, used);
+	int near = d->home >= 0 ? d->home : first;
+	/* Only the emulator's core elsewhere is no harm to the vCPUs. */
+	bool apart = d->vcpus > room_vcpus(d, &r[first], s->p->width);
+	int cost = apart ? COST_SPREAD : COST_EMULATOR;
+
+	return cost + (m == near ? 0 : COST_REMOTE + far(s->p, near, m));
+}
+
+/* @c is a node, or NO_NODE for a demand that takes no units. */
+static int
+option_cost(const struct search *s, size_t depth, int c, int m)
 {
 	const struct demand *d = &s->p->demand[depth];
 	int near = c >= 0 ? c : d->home, cost = 0;
 
-	if (spread)
-		return COST_SPREAD + far(s->p, d->home, m);
 	if (d->home >= 0 && c >= 0 && c != d->home)
 		cost += COST_SPREAD;
 	if (near < 0)
@@ -164,13 +178,13 @@ list_options(const struct search *s, size_t depth, struct choice *o)
 		if ((d->fixed >= 0 && m != d->fixed) || !memory_fits(d, &r[m]))
 			continue;
 		if (!units)
-			add_option(o, &n, NO_NODE, m, option_cost(s, depth, NO_NODE, m, false));
+			add_option(o, &n, NO_NODE, m, option_cost(s, depth, NO_NODE, m));
 		else if (d->fixed < 0)
-			add_option(o, &n, NO_NODE, m, option_cost(s, depth, NO_NODE, m, true));
+			add_option(o, &n, NO_NODE, m, spread_cost(s, depth, r, m));
 		for (int c = 0; units && c < (int)s->n_nodes; c++)
 			if ((d->fixed < 0 || c == d->fixed) &&
 			    room_fits(d, d->vcpus, d->emulator, &r[c], s->p->width, &wide, &narrow))
-				add_option(o, &n, c, m, option_cost(s, depth, c, m, false));
+				add_option(o, &n, c, m, option_cost(s, depth, c, m));
 	}
 	return n;
 }

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(rt_thread rt_thread Threads::Threads)
+unit_test(rt_golden rt config PkgConfig::JANSSON)
