@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+unit_test(base_cpuset base)
+unit_test(base_err base)
+unit_test(base_fdmsg base)
+unit_test(base_log base)
+unit_test(base_sysroot base)
