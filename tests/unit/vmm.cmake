@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# What tests/integration/vmm_core.sh and the measurements of start-up need beside the programs.
+enable_language(ASM)
+foreach(program start_vmm vmm_ctl)
+	add_executable(${program} ${CMAKE_CURRENT_SOURCE_DIR}/integration/${program}.c)
+	target_link_libraries(${program} PRIVATE base)
+	set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endforeach()
+
+# A guest, not a program of this host: compiled and linked by a command of its own, so that no flag of
+# the others (sanitizers, PIE) reaches it.
+set(guest ${CMAKE_CURRENT_SOURCE_DIR}/integration/vmm_guest)
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/tests/vmm_guest
+	COMMAND ${CMAKE_C_COMPILER} -nostdlib -static -no-pie
+		-Wl,-T,${guest}.ld,--build-id=none,-z,noexecstack
+		-o ${CMAKE_BINARY_DIR}/tests/vmm_guest ${guest}.S
+	DEPENDS ${guest}.S ${guest}.ld VERBATIM)
+add_custom_target(build_vmm_guest ALL DEPENDS ${CMAKE_BINARY_DIR}/tests/vmm_guest)
