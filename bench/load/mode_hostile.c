@@ -19,8 +19,13 @@
 #include "base/util.h"
 #include "bench/load/load.h"
 
+/*
+ * A device stops at the first thing it refuses. So most of what is written is right, and one in @rude
+ * is not: much in some stretches of time, little in others, so that the junk also gets far inside.
+ */
 struct junk {
 	uint64_t state;
+	uint64_t rude;
 };
 
 /* xorshift64* (Vigna): good enough to be rude with, and the same everywhere. */
@@ -39,12 +44,20 @@ junk_below(struct junk *j, uint64_t n)
 	return junk64(j) % n;
 }
 
-static uint64_t
-junk_address(struct junk *j, const struct port *p)
+static bool
+now_rude(struct junk *j)
 {
-	uint64_t gpa = port_rx((struct port *)p, 0)->buf_gpa;
+	return junk_below(j, j->rude) == 0;
+}
 
-	switch (junk_below(j, 8)) {
+static uint64_t
+junk_address(struct junk *j, const struct port *p, const struct ring *r)
+{
+	uint64_t end = r->buf_gpa - (uint64_t)(r->buf - p->mem) + p->mem_size;
+
+	if (!now_rude(j))
+		return r->buf_gpa + junk_below(j, r->size) * r->stride;
+	switch (junk_below(j, 6)) {
 	case 0:
 		return 0;
 	case 1:
@@ -52,11 +65,11 @@ junk_address(struct junk *j, const struct port *p)
 	case 2:
 		return (uintptr_t)p->mem; /* an address of this process, not of the guest */
 	case 3:
-		return align_down(gpa, 1ull << 32) + p->mem_size - junk_below(j, 64);
+		return end - junk_below(j, 64);
 	case 4:
 		return junk64(j);
 	default:
-		return gpa + junk_below(j, p->mem_size);
+		return end - 1 - junk_below(j, p->mem_size); /* anywhere, the rings too */
 	}
 }
 
@@ -65,44 +78,56 @@ junk_length(struct junk *j)
 {
 	static const uint32_t odd[] = {0, 1, 11, 12, 13, 26, 65535, 65536, INT32_MAX, UINT32_MAX};
 
+	if (!now_rude(j))
+		return 26 + (uint32_t)junk_below(j, 1500);
 	if (junk_below(j, 3) == 0)
 		return (uint32_t)junk64(j);
 	return odd[junk_below(j, ARRAY_SIZE(odd))];
 }
 
+static uint16_t
+junk_flags(struct junk *j, const struct ring *r)
+{
+	if (!now_rude(j))
+		return r->receive ? VRING_DESC_F_WRITE : 0;
+	return (uint16_t)(junk_below(j, 2) ? junk_below(j, 8) : junk64(j));
+}
+
 static void
 spoil_split(struct junk *j, const struct port *p, struct ring *r)
 {
-	struct vring_desc *d = &r->vr.desc[junk_below(j, r->size)];
+	uint16_t at = (uint16_t)junk_below(j, r->size);
+	struct vring_desc *d = &r->vr.desc[at];
 
-	d->addr = junk_address(j, p);
+	d->addr = junk_address(j, p, r);
 	d->len = junk_length(j);
-	d->flags = (uint16_t)(junk_below(j, 2) ? junk_below(j, 8) : junk64(j));
-	d->next = (uint16_t)(junk_below(j, 2) ? junk_below(j, r->size) : junk64(j));
-	r->vr.avail->ring[junk_below(j, r->size)] =
-		(uint16_t)(junk_below(j, 4) ? junk_below(j, r->size) : junk64(j));
-	if (junk_below(j, 8) == 0)
+	d->flags = junk_flags(j, r);
+	d->next = (uint16_t)(now_rude(j) ? junk64(j) : junk_below(j, r->size)); /* loops too */
+	r->vr.avail->ring[r->avail % r->size] = now_rude(j) ? (uint16_t)junk64(j) : at;
+	if (now_rude(j))
 		r->vr.used->idx = (uint16_t)junk64(j);
-	/* Mostly small steps, which the device takes for new buffers; now and then a wild jump. */
-	__atomic_store_n(&r->vr.avail->idx,
-			 (uint16_t)(junk_below(j, 16) ? r->vr.avail->idx + junk_below(j, 64)
-						      : junk64(j)),
-			 __ATOMIC_RELEASE);
+	r->avail = (uint16_t)(now_rude(j) && now_rude(j) ? junk64(j) : r->avail + 1u);
+	__atomic_store_n(&r->vr.avail->idx, r->avail, __ATOMIC_RELEASE);
 	r->vr.avail->flags = (uint16_t)junk_below(j, 2);
 }
 
 static void
 spoil_packed(struct junk *j, const struct port *p, struct ring *r)
 {
-	struct vring_packed_desc *d = &r->desc[junk_below(j, r->size)];
-	uint16_t flags = (uint16_t)(junk_below(j, 2) ? junk_below(j, 8) : junk64(j));
+	uint16_t at = now_rude(j) ? (uint16_t)junk_below(j, r->size) : r->avail;
+	struct vring_packed_desc *d = &r->desc[at];
+	uint16_t flags = junk_flags(j, r);
 
-	d->addr = junk_address(j, p);
+	d->addr = junk_address(j, p, r);
 	d->len = junk_length(j);
-	d->id = (uint16_t)junk64(j);
-	flags |= (uint16_t)(junk_below(j, 2) ? 1u << VRING_PACKED_DESC_F_AVAIL
-					     : 1u << VRING_PACKED_DESC_F_USED);
+	d->id = (uint16_t)(now_rude(j) ? junk64(j) : at);
+	flags |= (uint16_t)(r->avail_wrap ? 1u << VRING_PACKED_DESC_F_AVAIL
+					  : 1u << VRING_PACKED_DESC_F_USED);
 	__atomic_store_n(&d->flags, flags, __ATOMIC_RELEASE);
+	if (at == r->avail && ++r->avail == r->size) {
+		r->avail = 0;
+		r->avail_wrap = !r->avail_wrap;
+	}
 	r->driver->flags = (uint16_t)junk64(j);
 	r->driver->off_wrap = (uint16_t)junk64(j);
 }
@@ -111,12 +136,13 @@ static void
 spoil_ring(struct junk *j, const struct port *p, struct ring *r)
 {
 	uint8_t *header = r->buf + junk_below(j, r->size) * r->stride;
-	uint64_t v = junk64(j);
+	uint64_t v;
 
-	/* The virtio-net header: checksum offsets, segmentation, number of buffers. */
-	memcpy(header, &v, sizeof(v));
-	v = junk64(j);
-	memcpy(header + 4, &v, sizeof(v));
+	/* The virtio-net header (checksum offsets, segmentation, number of buffers), the addresses. */
+	for (size_t at = 0; at < 32 && now_rude(j); at += sizeof(v)) {
+		v = junk64(j);
+		memcpy(header + at, &v, sizeof(v));
+	}
 	if (r->packed)
 		spoil_packed(j, p, r);
 	else
@@ -151,8 +177,9 @@ mode_garbage(struct load *l, const struct window *w, FILE *out, struct err *e)
 	while (load_tsc() - start < load_ticks(l, w->seconds)) {
 		struct port *p = &l->port[junk_below(&j, w->busy)];
 
+		if (writes++ % 65536 == 0)
+			j.rude = 2ull << junk_below(&j, 13);
 		spoil_ring(&j, p, &p->ring[junk_below(&j, 2 * p->opts.queues)]);
-		writes++;
 		if (junk_below(&j, 64) == 0) /* time to digest it */
 			for (unsigned int i = 0; i < 200; i++)
 				__builtin_ia32_pause();

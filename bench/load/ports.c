@@ -17,7 +17,7 @@
 #include "base/util.h"
 
 static const char usage[] =
-	"usage: corelane-ports CONTROL add NETWORK MTU SOCKET...   (port N is named \"pN\")\n"
+	"usage: corelane-ports CONTROL add NETWORK MTU SOCKET...   (named NETWORK/p0, p1, ...)\n"
 	"       corelane-ports CONTROL stats                       (one JSON line a port)\n"
 	"       corelane-ports CONTROL stop\n";
 
@@ -56,7 +56,7 @@ add_ports(int sock, const char *network, unsigned int mtu, char **paths, int n)
 		req.port.mac[0] = 0x02;
 		req.port.mac[5] = (uint8_t)(i + 1);
 		req.port.mac[4] = (uint8_t)((i + 1) >> 8);
-		snprintf(req.port.name, sizeof(req.port.name), "p%d", i);
+		snprintf(req.port.name, sizeof(req.port.name), "%s/p%d", network, i);
 		snprintf(req.port.network, sizeof(req.port.network), "%s", network);
 		snprintf(req.port.socket, sizeof(req.port.socket), "%s", paths[i]);
 		r = ask(sock, &req, &reply);

@@ -103,8 +103,11 @@ vhost_connect(struct vhost *v, const char *path, int timeout_ms)
 void
 vhost_close(struct vhost *v)
 {
-	if (v->fd >= 0)
+	if (v->fd >= 0) {
+		/* Not close() alone: in mode "messages" the back end may hold a copy of this end. */
+		shutdown(v->fd, SHUT_RDWR);
 		close(v->fd);
+	}
 	v->fd = -1;
 }
 
