@@ -8,14 +8,14 @@
 
 extern char __end[];
 
-static uint64_t next, end;
+static uint64_t start, next, end;
 
 void
 heap_init(const struct boot *b)
 {
 	struct boot_range r = boot_largest_free(b, (uint64_t)(uintptr_t)__end, 3 * GIB);
 
-	next = r.addr;
+	start = next = r.addr;
 	end = r.addr + r.size;
 }
 
@@ -23,6 +23,24 @@ uint64_t
 heap_left(void)
 {
 	return end - next;
+}
+
+bool
+heap_has(uint64_t addr)
+{
+	return addr >= start && addr < next;
+}
+
+uint64_t
+heap_mark(void)
+{
+	return next;
+}
+
+void
+heap_release(uint64_t mark)
+{
+	next = mark;
 }
 
 void *

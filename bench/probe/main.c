@@ -2,6 +2,7 @@
 /* Ring 3's beginning and end; what happens in between is the mode's. */
 #include "bench/probe/boot.h"
 #include "bench/probe/clock.h"
+#include "bench/probe/console.h"
 #include "bench/probe/cpu.h"
 #include "bench/probe/heap.h"
 #include "bench/probe/layout.h"
@@ -15,13 +16,20 @@ extern uint64_t fault_vector, fault_error, fault_rip, fault_rsp, fault_cr2;
 
 void probe_main(void);
 void fault_main(void);
-void ap_main(uint32_t index);
 
 static struct probe probe;
 
 static bool (*const run[])(struct probe *) = {
-	[MODE_BOOT] = mode_boot, [MODE_LOOP] = mode_loop, [MODE_RTT] = mode_rtt,
-	[MODE_ECHO] = mode_echo, [MODE_GEN] = mode_gen,   [MODE_COUNT] = mode_count,
+	[MODE_BOOT] = mode_boot,       [MODE_LOOP] = mode_loop,
+	[MODE_RTT] = mode_rtt,         [MODE_ECHO] = mode_echo,
+	[MODE_GEN] = mode_gen,         [MODE_COUNT] = mode_count,
+	[MODE_JITTER] = mode_jitter,   [MODE_EXITS] = mode_exits,
+	[MODE_GARBAGE] = mode_garbage, [MODE_TRIPLEFAULT] = mode_triplefault,
+	[MODE_FLOOD] = mode_flood,     [MODE_HLT] = mode_hlt,
+	[MODE_SMP] = mode_smp,         [MODE_CONSOLE] = mode_console,
+	[MODE_IRQ] = mode_irq,         [MODE_RNG] = mode_rng,
+	[MODE_PCI] = mode_pci,         [MODE_RESET] = mode_reset,
+	[MODE_MEM] = mode_mem,         [MODE_FAULT] = mode_fault,
 };
 
 static const char *
@@ -73,6 +81,8 @@ probe_main(void)
 	r = args_parse(&probe.args, probe.boot.cmdline, arg_error);
 	heap_init(&probe.boot);
 	clock_init(probe.args.tsc_hz);
+	if (!error && !r && clock.hz && probe.args.out == OUT_CONSOLE)
+		error = console_open(&probe);
 	say_start(&probe);
 	if (error)
 		out_error(error, NULL);
@@ -103,10 +113,4 @@ fault_main(void)
 	json_close(j);
 	say_end(args_mode_name(probe.args.mode), false);
 	power_off(false);
-}
-
-void
-ap_main(uint32_t index)
-{
-	(void)index;
 }

@@ -19,5 +19,19 @@ bool mode_rtt(struct probe *p);
 bool mode_echo(struct probe *p);
 bool mode_gen(struct probe *p);
 bool mode_count(struct probe *p);
+bool mode_jitter(struct probe *p);
+bool mode_exits(struct probe *p);
+bool mode_garbage(struct probe *p);
+bool mode_triplefault(struct probe *p);
+bool mode_flood(struct probe *p);
+bool mode_hlt(struct probe *p);
+bool mode_smp(struct probe *p);
+bool mode_console(struct probe *p);
+bool mode_irq(struct probe *p);
+bool mode_rng(struct probe *p);
+bool mode_pci(struct probe *p);
+bool mode_reset(struct probe *p);
+bool mode_mem(struct probe *p);
+bool mode_fault(struct probe *p);
 
 #endif

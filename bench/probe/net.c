@@ -72,7 +72,9 @@ setup_queues(struct nic *n, const struct args *a)
 
 		rx->stride = n->mrg ? RX_STRIDE : (max + 63) & ~63u;
 		tx->stride = (max + 63) & ~63u;
+		n->v.vector = a->mode == MODE_IRQ ? 0 : VIRTIO_NO_VECTOR;
 		e = virtio_queue(&n->v, &rx->q, (uint16_t)(2 * i), (uint16_t)a->ring);
+		n->v.vector = VIRTIO_NO_VECTOR;
 		if (!e)
 			e = virtio_queue(&n->v, &tx->q, (uint16_t)(2 * i + 1), (uint16_t)a->ring);
 		if (!e)
@@ -146,6 +148,8 @@ nic_open(struct nic *n, struct pci_dev *pci, const struct args *a)
 		e = virtio_features(&n->v, wanted, needed);
 	if (e)
 		return e;
+	if (a->mode == MODE_IRQ && pci_msix(pci, NET_IRQ, 0))
+		return "has no usable MSI-X table";
 	n->max_pairs = 1;
 	read_config(n);
 	if (a->queues > n->max_pairs)

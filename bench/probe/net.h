@@ -8,6 +8,7 @@
 
 #define NICS_MAX      16
 #define NET_PAIRS_MAX 8
+#define NET_IRQ       0x51 /* mode=irq: the vector of every receive queue */
 #define NET_FRAME_MAX 9230 /* what a frame may be put together to from merged buffers */
 
 struct netq {

@@ -28,6 +28,12 @@ serial_init(void)
 }
 
 void
+serial_reset(void)
+{
+	serial_ready = false;
+}
+
+void
 serial_write(const char *text, size_t len)
 {
 	if (!serial_ready)

@@ -21,6 +21,8 @@ void out_error(const char *text, const char *what);
 
 /* The serial port itself. */
 void serial_write(const char *text, size_t len);
+/* Sets it up again, after somebody wrote to its registers. */
+void serial_reset(void);
 /* A byte that came in, or -1. */
 int serial_read(void);
 

@@ -169,3 +169,29 @@ pci_enable(const struct pci_dev *d)
 {
 	pci_write(d, PCI_COMMAND, 2, pci_read(d, PCI_COMMAND, 2) | 6);
 }
+
+int
+pci_msix(struct pci_dev *d, uint8_t vector, uint32_t apic_id)
+{
+	unsigned int cap = pci_find_cap(d, 0, PCI_CAP_MSIX);
+	uint32_t table, entries;
+	uint64_t a;
+
+	if (!cap)
+		return -1;
+	entries = (pci_read(d, cap + 2, 2) & 0x7ff) + 1;
+	table = pci_read(d, cap + 4, 4);
+	a = pci_bar(d, table & 7);
+	if (!a || (table & ~7u) + entries * 16ull > d->bar_size[table & 7])
+		return -1;
+	a += table & ~7u;
+	pci_enable(d);
+	pci_write(d, cap + 2, 2, 0x8000);
+	for (uint32_t i = 0; i < entries; i++)
+		mmio_write32(a + i * 16ull + 12, 1);
+	mmio_write32(a, 0xfee00000u | apic_id << 12);
+	mmio_write32(a + 4, 0);
+	mmio_write32(a + 8, vector);
+	mmio_write32(a + 12, 0);
+	return 0;
+}

@@ -45,6 +45,9 @@ unsigned int pci_find_cap(const struct pci_dev *d, unsigned int from, uint8_t id
  */
 uint64_t pci_bar(struct pci_dev *d, unsigned int bar);
 
+/* MSI-X on; entry 0 sends interrupt @vector to APIC @apic_id, the others are masked. 0 or -1. */
+int pci_msix(struct pci_dev *d, uint8_t vector, uint32_t apic_id);
+
 /* Memory decoding and bus mastering on. */
 void pci_enable(const struct pci_dev *d);
 

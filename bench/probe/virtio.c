@@ -20,8 +20,6 @@
 #define ST_FEATURES_OK 8
 #define ST_NEEDS_RESET 64
 
-#define NO_VECTOR 0xffff
-
 bool
 virtio_is(const struct pci_dev *d, uint16_t id)
 {
@@ -85,7 +83,7 @@ virtio_open(struct virtio *v, struct pci_dev *pci)
 {
 	uint64_t t0;
 
-	*v = (struct virtio){.pci = pci};
+	*v = (struct virtio){.pci = pci, .vector = VIRTIO_NO_VECTOR};
 	for (unsigned int cap = pci_find_cap(pci, 0, PCI_CAP_VENDOR), n = 0; cap && n < 16; n++) {
 		read_cap(v, cap);
 		cap = pci_find_cap(pci, cap, PCI_CAP_VENDOR);
@@ -169,7 +167,9 @@ virtio_queue(struct virtio *v, struct virtq *q, uint16_t index, uint16_t size)
 	q->index = index;
 	q->kicks = 0;
 	mmio_write16(c + VCOMMON_QSIZE, size);
-	mmio_write16(c + VCOMMON_QMSIX, NO_VECTOR);
+	mmio_write16(c + VCOMMON_QMSIX, v->vector);
+	if (mmio_read16(c + VCOMMON_QMSIX) != v->vector)
+		return "has no room for an interrupt";
 	write64(c + VCOMMON_QDESC, q->ring.desc);
 	write64(c + VCOMMON_QDRIVER, q->ring.driver);
 	write64(c + VCOMMON_QDEVICE, q->ring.device);

@@ -43,7 +43,10 @@ struct virtio {
 	uint64_t common, notify, isr, config; /* addresses; 0: it has none */
 	uint32_t notify_len, notify_mul, config_len;
 	uint64_t features; /* agreed */
+	uint16_t vector; /* MSI-X entry for the queues that are set up next, or VIRTIO_NO_VECTOR */
 };
+
+#define VIRTIO_NO_VECTOR 0xffff
 
 /* A queue: a ring and the address to kick. */
 struct virtq {
