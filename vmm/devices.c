@@ -29,6 +29,21 @@ vhost_nic(const struct vmm_start *s, unsigned int index)
 	return index < count_nics(s, VMM_NIC_VHOST_LISTEN) + count_nics(s, VMM_NIC_VHOST_CONNECT);
 }
 
+static bool
+tap_nic(const struct vmm_start *s, unsigned int index)
+{
+	return index < count_nics(s, VMM_NIC_TAP);
+}
+
+static bool
+console(const struct vmm_start *s, unsigned int index)
+{
+	for (uint32_t i = 0; i < s->n_fds; i++)
+		if (s->fd[i].role == VMM_FD_CONSOLE)
+			return true;
+	return false;
+}
+
 /* @wanted is asked for every index below @max, which is what init() gets. */
 static const struct {
 	const struct device_ops *ops;
@@ -40,6 +55,9 @@ static const struct {
 	{&reset_ops, 1, always},
 	{&pci_ops, 1, always},
 	{&virtio_net_vhost_ops, VMM_NICS_MAX, vhost_nic},
+	{&virtio_net_tap_ops, VMM_NICS_MAX, tap_nic},
+	{&virtio_console_ops, 1, console},
+	{&virtio_rng_ops, 1, always},
 };
 
 static int

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/port.h"
+#include "base/vmm_msg.h"
 #include "vmm/device.h"
 #include "vmm/msix.h"
 #include "vmm/pci.h"
@@ -45,6 +45,11 @@ enum { /* 2.1: device status */
 	(VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_PACKED)
 
 #define VIRTIO_NO_VECTOR 0xffff
+
+/* PCI slots are fixed: no device's depends on which others there are. */
+#define SLOT_NIC0    1
+#define SLOT_CONSOLE (SLOT_NIC0 + VMM_NICS_MAX)
+#define SLOT_RNG     (SLOT_CONSOLE + 1)
 
 /* One queue as the driver set it up. */
 struct virtio_queue {

@@ -16,11 +16,6 @@
 
 #define VIRTIO_NET_HDR_SIZE 12 /* 5.1.6, with VERSION_1 */
 
-/* PCI slots are fixed: a NIC's does not depend on its neighbours. */
-#define SLOT_NIC0    1
-#define SLOT_CONSOLE (SLOT_NIC0 + VMM_NICS_MAX)
-#define SLOT_RNG     (SLOT_CONSOLE + 1)
-
 struct virtio_net_config { /* 5.1.4 */
 	uint8_t mac[6];
 	uint16_t status, max_pairs, mtu;

@@ -29,7 +29,7 @@ virtq_init(struct virtq *vq, const struct mem *m, const struct virtio_queue *q, 
 }
 
 int
-virtq_break(struct virtq *vq, const char *why)
+virtq_fault(struct virtq *vq, const char *why)
 {
 	if (!vq->broken)
 		vq->broken = why;
@@ -45,16 +45,16 @@ virtq_add(struct virtq *vq, struct virtq_buffer *b, uint64_t addr, uint32_t len,
 	void *p;
 
 	if (!in && b->n_in)
-		return virtq_break(vq, "a readable buffer after a writable one");
+		return virtq_fault(vq, "a readable buffer after a writable one");
 	if (n == vq->size)
-		return virtq_break(vq, "a chain longer than the queue");
+		return virtq_fault(vq, "a chain longer than the queue");
 	if (__builtin_add_overflow(*total, len, total))
-		return virtq_break(vq, "a chain of more than 4 GiB");
+		return virtq_fault(vq, "a chain of more than 4 GiB");
 	if (len == 0)
 		return 0; /* no bytes, so nowhere to be */
 	p = mem_at(vq->mem, addr, len);
 	if (!p)
-		return virtq_break(vq, "a buffer outside RAM");
+		return virtq_fault(vq, "a buffer outside RAM");
 	b->iov[n] = (struct iovec){p, len};
 	if (in)
 		b->n_in++;
@@ -69,14 +69,14 @@ virtq_table(struct virtq *vq, uint64_t addr, uint32_t len, const void **ret, uns
 	const void *p;
 
 	if (!vq->indirect)
-		return virtq_break(vq, "an indirect descriptor that was not negotiated");
+		return virtq_fault(vq, "an indirect descriptor that was not negotiated");
 	if (len == 0 || len % sizeof(struct split_desc))
-		return virtq_break(vq, "an indirect table of a bad length");
+		return virtq_fault(vq, "an indirect table of a bad length");
 	if (len / sizeof(struct split_desc) > vq->size)
-		return virtq_break(vq, "an indirect table longer than the queue");
+		return virtq_fault(vq, "an indirect table longer than the queue");
 	p = mem_at(vq->mem, addr, len);
 	if (!p)
-		return virtq_break(vq, "an indirect table outside RAM");
+		return virtq_fault(vq, "an indirect table outside RAM");
 	*ret = p;
 	*ret_n = len / sizeof(struct split_desc);
 	return 0;

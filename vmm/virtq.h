@@ -55,6 +55,8 @@ int virtq_init(struct virtq *vq, const struct mem *m, const struct virtio_queue 
 
 /* 1: the next buffer; 0: none; -EPROTO: vq->broken says why, and nothing works any more. */
 int virtq_pop(struct virtq *vq, struct virtq_buffer *ret);
+/* The owner saw a rule broken (what is in a buffer, say): the same as when pop does. Always -EPROTO. */
+int virtq_fault(struct virtq *vq, const char *why);
 /* Un-takes everything since @p was read from vq->avail. */
 void virtq_rewind(struct virtq *vq, struct virtq_position p);
 

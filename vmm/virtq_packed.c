@@ -45,7 +45,7 @@ walk_table(struct virtq *vq, struct virtq_buffer *b, uint64_t addr, uint32_t len
 
 		memcpy(&d, &table[i], sizeof(d));
 		if (d.flags & DESC_INDIRECT)
-			return virtq_break(vq, "an indirect descriptor inside a chain");
+			return virtq_fault(vq, "an indirect descriptor inside a chain");
 		if (virtq_add(vq, b, d.addr, d.len, d.flags) < 0)
 			return -EPROTO;
 	}
@@ -65,7 +65,7 @@ walk(struct virtq *vq, struct virtq_buffer *b)
 		b->id = d.id; /* the last one's counts (2.8.6) */
 		if (d.flags & DESC_INDIRECT) {
 			if (b->slots > 1 || d.flags & DESC_NEXT)
-				return virtq_break(vq, "an indirect descriptor inside a chain");
+				return virtq_fault(vq, "an indirect descriptor inside a chain");
 			return walk_table(vq, b, d.addr, d.len);
 		}
 		if (virtq_add(vq, b, d.addr, d.len, d.flags) < 0)
@@ -74,7 +74,7 @@ walk(struct virtq *vq, struct virtq_buffer *b)
 			return 0;
 		at = at + 1 == vq->size ? 0 : at + 1;
 	}
-	return virtq_break(vq, "a chain longer than the queue");
+	return virtq_fault(vq, "a chain longer than the queue");
 }
 
 int
@@ -83,7 +83,7 @@ virtq_packed_pop(struct virtq *vq, struct virtq_buffer *b)
 	if (!is_available(vq))
 		return 0;
 	if (walk(vq, b) < 0)
-		return virtq_break(vq, "");
+		return virtq_fault(vq, "");
 	step(vq, &vq->avail, b->slots);
 	return 1;
 }

@@ -44,9 +44,6 @@ struct packed_event {
 
 enum { EVENT_ENABLE, EVENT_DISABLE, EVENT_DESC }; /* 2.8.10 */
 
-/* Records the first broken rule. Always -EPROTO. */
-int virtq_break(struct virtq *vq, const char *why);
-
 /* Adds one checked piece to @b. 0 or -EPROTO. */
 int virtq_add(struct virtq *vq, struct virtq_buffer *b, uint64_t addr, uint32_t len,
 	      uint16_t flags);

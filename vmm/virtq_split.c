@@ -35,11 +35,11 @@ walk(struct virtq *vq, struct virtq_buffer *b, const struct split_desc *table, u
 		unsigned int inner_n;
 
 		if (at >= n)
-			return virtq_break(vq, "a descriptor index outside its table");
+			return virtq_fault(vq, "a descriptor index outside its table");
 		memcpy(&d, &table[at], sizeof(d));
 		if (d.flags & DESC_INDIRECT) {
 			if (nested || d.flags & DESC_NEXT)
-				return virtq_break(vq, "an indirect descriptor inside a chain");
+				return virtq_fault(vq, "an indirect descriptor inside a chain");
 			if (virtq_table(vq, d.addr, d.len, &inner, &inner_n) < 0)
 				return -EPROTO;
 			return walk(vq, b, inner, inner_n, 0, true);
@@ -50,7 +50,7 @@ walk(struct virtq *vq, struct virtq_buffer *b, const struct split_desc *table, u
 			return 0;
 		at = d.next;
 	}
-	return virtq_break(vq, "a chain that loops");
+	return virtq_fault(vq, "a chain that loops");
 }
 
 int
@@ -62,11 +62,11 @@ virtq_split_pop(struct virtq *vq, struct virtq_buffer *b)
 	if (waiting == 0)
 		return 0;
 	if (waiting > vq->size)
-		return virtq_break(vq, "an available index that jumped");
+		return virtq_fault(vq, "an available index that jumped");
 	b->id = load(&a->ring[vq->avail.next % vq->size]);
 	b->slots = 1;
 	if (walk(vq, b, vq->ring.desc, vq->size, b->id, false) < 0)
-		return virtq_break(vq, "");
+		return virtq_fault(vq, "");
 	vq->avail.next++;
 	return 1;
 }

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio-rng (virtio 1.2, 5.4): fills buffers with getrandom(2). At most 64 KiB a turn of the loop and
+ * 4 KiB a buffer, so that a guest that asks for gigabytes only makes itself wait.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "vmm/virtio.h"
+#include "vmm/virtq.h"
+#include "vmm/vm.h"
+
+#define QUEUE_SIZE     64
+#define BUFFERS_A_TURN 16
+#define BUFFER_BYTES   4096
+
+struct rng {
+	struct virtio_dev v;
+	struct virtq q;
+	bool ready, paused;
+	struct virtq_buffer b;
+};
+
+/* 5.4.6.1: at least one byte into each buffer; the length says how many. */
+static void
+fill(struct rng *g)
+{
+	char bytes[BUFFER_BYTES];
+	ssize_t n = getrandom(bytes, MIN_OF(sizeof(bytes), g->b.in_len), 0);
+	struct virtq_used u = {g->b.id, g->b.slots, 0};
+
+	if (n > 0)
+		u.len = (uint32_t)virtq_copy_in(g->b.iov + g->b.n_out, g->b.n_in, 0, bytes,
+						(size_t)n);
+	virtq_push(&g->q, &u, 1);
+}
+
+static void
+run(struct rng *g)
+{
+	int r = 1;
+
+	for (unsigned int i = 0; i < BUFFERS_A_TURN; i++) {
+		r = virtq_pop(&g->q, &g->b);
+		if (r == 0 && virtq_listen(&g->q))
+			continue;
+		if (r <= 0)
+			break;
+		fill(g);
+	}
+	if (virtq_wants_signal(&g->q))
+		virtio_signal(&g->v, 0);
+	if (r > 0)
+		virtio_kick(&g->v, 0);
+	if (r < 0)
+		virtio_broken(&g->v, "request queue: %s", g->q.broken);
+}
+
+static void
+kicked(void *arg, uint32_t events)
+{
+	struct rng *g = arg;
+	struct vm *vm = g->v.dev.vm;
+	uint64_t n;
+
+	pthread_mutex_lock(&vm->lock);
+	(void)!read(g->v.kick[0], &n, sizeof(n));
+	if (g->v.started && g->ready && !g->paused)
+		run(g);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+static void
+queue_changed(struct virtio_dev *v, unsigned int i)
+{
+	struct rng *g = container_of(v, struct rng, v);
+
+	if (g->ready || !v->s.queue[0].enabled)
+		return;
+	if (virtq_init(&g->q, &v->dev.vm->mem, &v->s.queue[0], v->s.features) < 0) {
+		virtio_broken(v, "request queue: %s", g->q.broken);
+		return;
+	}
+	g->ready = true;
+	virtio_kick(v, 0);
+}
+
+static void
+start(struct virtio_dev *v)
+{
+	queue_changed(v, 0);
+}
+
+static void
+stop(struct virtio_dev *v)
+{
+	container_of(v, struct rng, v)->ready = false;
+}
+
+static uint64_t
+features(struct virtio_dev *v)
+{
+	return VIRTIO_F_COMMON;
+}
+
+static const struct virtio_ops rng_ops = {
+	.type = VIRTIO_ID_RNG,
+	.pci_class = 0x00ff00,
+	.features = features,
+	.start = start,
+	.queue_changed = queue_changed,
+	.stop = stop,
+};
+
+static void
+fini(struct device *dev)
+{
+	virtio_fini(&container_of(dev, struct rng, v.dev)->v);
+}
+
+static int
+init(struct device *dev, unsigned int index, struct err *e)
+{
+	struct rng *g = container_of(dev, struct rng, v.dev);
+	int r;
+
+	snprintf(g->v.name, sizeof(g->v.name), "rng");
+	r = virtio_init(&g->v, &rng_ops, SLOT_RNG, 1, QUEUE_SIZE, e);
+	if (r == 0) {
+		r = loop_add(&dev->vm->loop, g->v.kick[0], EPOLLIN, kicked, g);
+		if (r < 0)
+			err_sys(e, -r, "rng: cannot watch its queue");
+	}
+	if (r < 0)
+		fini(dev);
+	return r;
+}
+
+static void
+reset(struct device *dev)
+{
+	virtio_reset(&container_of(dev, struct rng, v.dev)->v);
+}
+
+static void
+pause_device(struct device *dev)
+{
+	struct rng *g = container_of(dev, struct rng, v.dev);
+
+	pthread_mutex_lock(&dev->vm->lock);
+	g->paused = true;
+	pthread_mutex_unlock(&dev->vm->lock);
+}
+
+static void
+resume_device(struct device *dev)
+{
+	struct rng *g = container_of(dev, struct rng, v.dev);
+
+	pthread_mutex_lock(&dev->vm->lock);
+	g->paused = false;
+	virtio_kick(&g->v, 0);
+	pthread_mutex_unlock(&dev->vm->lock);
+}
+
+const struct device_ops virtio_rng_ops = {
+	.name = "virtio-rng",
+	.size = sizeof(struct rng),
+	.state_offset = offsetof(struct rng, v.s),
+	.state_size = sizeof(struct virtio_state),
+	.init = init,
+	.reset = reset,
+	.pause = pause_device,
+	.resume = resume_device,
+	.fini = fini,
+};
