@@ -20,6 +20,16 @@ mix(uint64_t h, uint64_t v)
 	return h ^ h >> 32;
 }
 
+/* Every bit of the input reaches every bit of the answer: queues are chosen by its lowest ones. */
+static uint32_t
+finish(uint64_t h)
+{
+	h ^= h >> 29;
+	h *= UINT64_C(0xbf58476d1ce4e5b9);
+	h ^= h >> 32;
+	return (uint32_t)h;
+}
+
 static uint64_t
 mix_bytes(uint64_t h, const uint8_t *p, uint32_t len)
 {
@@ -74,5 +84,5 @@ flow_hash(const uint8_t *frame, uint32_t len)
 		h = mix_bytes(h, frame + at + 8, 32);
 		h = mix_ports(h, frame[at + 6], frame + at + IPV6_LEN, len - at - IPV6_LEN);
 	}
-	return (uint32_t)(h >> 32);
+	return finish(h);
 }

@@ -20,6 +20,7 @@
 #include "vhost-user/logsink.h"
 #include "vhost-user/options.h"
 #include "vhost-user/server.h"
+#include "vhost-user/sigbus.h"
 #include "vhost-user/switch.h"
 
 /* Both signals that end the switch come through a descriptor; threads made later inherit the mask. */
@@ -66,6 +67,8 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 	if (r < 0)
 		return r;
 	r = switch_init(sw);
+	if (r == 0)
+		r = sigbus_guard(&sw->poller);
 	if (r < 0)
 		return err_sys(e, -r, "port table");
 	sw->poller.tsc_hz = rte_get_tsc_hz();

@@ -20,6 +20,8 @@
 #define SWITCH_SLOT_MASK (SWITCH_PORTS_MAX - 1)
 #define SWITCH_BURST     32 /* what DPDK's vhost takes at once */
 
+#define SWITCH_REGIONS_MAX 8 /* of a guest's memory: DPDK's VHOST_MEMORY_MAX_NREGIONS */
+
 #define ETH_HEADER_LEN 14
 #define ETH_TAG_LEN    4
 
@@ -57,6 +59,11 @@ struct swport_cache {
 	struct swport *out;
 };
 
+/* Guest memory as mapped here. */
+struct swport_region {
+	uint64_t addr, size;
+};
+
 struct swport {
 	/* constant while published */
 	struct port_cfg cfg;
@@ -65,9 +72,11 @@ struct swport {
 	uint16_t domain;
 
 	/* vhost thread; vid is released last and taken away first (see quiesce.h) */
-	_Atomic int vid __attribute__((aligned(64))); /* -1: nobody connected */
-	_Atomic uint32_t rx_mask;                     /* queue pairs that we may receive from */
-	_Atomic uint32_t tx_mask;                     /* queue pairs that we may send to */
+	_Atomic int vid __attribute__((aligned(64)));    /* -1: nobody connected */
+	_Atomic uint32_t rx_mask;                        /* queue pairs that we may receive from */
+	_Atomic uint32_t tx_mask;                        /* queue pairs that we may send to */
+	struct swport_region region[SWITCH_REGIONS_MAX]; /* constant while vid is not -1 */
+	uint32_t n_regions;
 	_Atomic uint64_t connects;
 	_Atomic uint64_t bad_messages;
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <linux/virtio_net.h>
@@ -90,6 +91,22 @@ on_connection_gone(int vid)
 	pthread_mutex_unlock(&reg.lock);
 }
 
+/* So that a fault in guest memory can be told apart from one of ours (sigbus.h). */
+static void
+note_regions(struct swport *p, int vid)
+{
+	struct rte_vhost_memory *mem = NULL;
+
+	p->n_regions = 0;
+	if (rte_vhost_get_mem_table(vid, &mem) < 0)
+		return;
+	for (uint32_t i = 0; i < mem->nregions && i < SWITCH_REGIONS_MAX; i++)
+		p->region[p->n_regions++] =
+			(struct swport_region){.addr = mem->regions[i].host_user_addr,
+					       .size = mem->regions[i].size};
+	free(mem);
+}
+
 static int
 on_ready(int vid)
 {
@@ -97,6 +114,7 @@ on_ready(int vid)
 
 	if (!p)
 		return -1;
+	note_regions(p, vid);
 	atomic_fetch_add_explicit(&p->connects, 1, memory_order_relaxed);
 	/* release: the device is whole when the polling thread sees its number */
 	atomic_store_explicit(&p->vid, vid, memory_order_release);
