@@ -145,6 +145,9 @@ plan_make(const struct site *site, const struct topo *topo, struct plan **ret, s
 	struct planner p = {.site = site, .topo = topo, .e = e};
 	int r;
 
+	if (site->n_vnfs > PLAN_VNFS_MAX)
+		return err_set(e, EINVAL, "%zu VNFs are more than the %d that one host may have",
+			       site->n_vnfs, PLAN_VNFS_MAX);
 	p.plan = plan_new(site);
 	if (!p.plan)
 		return err_set(e, ENOMEM, "plan: out of memory");

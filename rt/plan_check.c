@@ -170,12 +170,11 @@ check_node(struct planner *p, const struct site_vnf *vnf)
 		vnf->name, vnf->numa_node, vnf->cpu.vcpus);
 }
 
+/* What config/ has checked already; a site built by another program gets the same protection. */
 static int
-check_vnf(struct planner *p, size_t v)
+check_numbers(struct planner *p, const struct site_vnf *vnf)
 {
-	const struct site_vnf *vnf = &p->site->vnfs[v];
 	const struct site_memory *m = &vnf->memory;
-	int r;
 
 	if (vnf->cpu.vcpus < 1 || vnf->cpu.vcpus > SITE_VCPUS_MAX)
 		return err_set(p->e, EINVAL, "vnf %s: %u vCPUs are not 1..%d", vnf->name,
@@ -185,6 +184,15 @@ check_vnf(struct planner *p, size_t v)
 		return err_set(p->e, EINVAL,
 			       "vnf %s: memory is not a whole number of 4Ki, 2Mi or 1Gi pages",
 			       vnf->name);
+	return 0;
+}
+
+static int
+check_vnf(struct planner *p, size_t v)
+{
+	const struct site_vnf *vnf = &p->site->vnfs[v];
+	int r;
+
 	r = vnf->numa_node == NODE_AUTO ? 0 : check_node(p, vnf);
 	for (unsigned int i = 0; !r && i < vnf->cpu.vcpus; i++)
 		r = vnf->cpu.pin[i] == PIN_AUTO ? 0 : check_pin(p, v, i);
@@ -203,9 +211,8 @@ plan_check(struct planner *p)
 {
 	int r = 0;
 
-	if (p->site->n_vnfs > PLAN_VNFS_MAX)
-		return err_set(p->e, EINVAL, "%zu VNFs are more than the %d that one host may have",
-			       p->site->n_vnfs, PLAN_VNFS_MAX);
+	for (size_t v = 0; !r && v < p->site->n_vnfs; v++)
+		r = check_numbers(p, &p->site->vnfs[v]);
 	for (size_t v = 0; !r && v < p->site->n_vnfs; v++)
 		r = check_vnf(p, v);
 	return r;

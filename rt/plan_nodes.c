@@ -2,7 +2,7 @@
 /*
  * Which NUMA node everybody goes to: a depth-first search over (demand, node for CPUs, node for
  * memory) that counts units and pages and knows no single core. The cheapest complete choice wins;
- * the first of equals, so nodes fill in order and the result is always the same. A budget of steps
+ * the first of equals, so nodes fill in order and the result is always the same. A budget
  * bounds it: the first descent is the greedy answer, what follows only improves on it.
  */
 #include <errno.h>
@@ -12,8 +12,10 @@
 
 #include "rt/plan_priv.h"
 
-#define STEPS_MAX   20000
 #define OPTIONS_MAX 256
+/* Options looked at, of nodes x nodes for each step: to improve on a choice, and to find the first. */
+#define WORK_IMPROVE 1000000u
+#define WORK_FIRST   16000000u
 
 /* Costs. A step of SLIT distance (10 is local) is 1 for each interface that crosses it. */
 #define COST_SPREAD   100000 /* vCPUs on several nodes */
@@ -26,8 +28,9 @@ struct search {
 	struct room *room;     /* n_nodes for each depth */
 	struct choice *option; /* OPTIONS_MAX for each depth */
 	struct choice *now;    /* up to the present depth */
+	size_t switch_depth;   /* of the switch's demand; SIZE_MAX without one */
 	int best;
-	unsigned int steps;
+	unsigned int work; /* options looked at */
 };
 
 static int
@@ -72,19 +75,17 @@ cpu_node(const struct search *s, size_t depth)
 	return chosen >= 0 ? chosen : s->p->demand[depth].home;
 }
 
-/* What the way between the demand at @depth, on @node, and the switch costs, for all placed so far. */
+/* What the ways of the demand at @depth, on @node, to those placed before it cost. */
 static int
 link_cost(const struct search *s, size_t depth, int node)
 {
 	const struct demand *d = s->p->demand;
 	int cost = 0;
 
-	for (size_t i = 0; i < depth; i++) {
-		if (d[depth].vnf == SWITCH_DEMAND)
-			cost += (int)d[i].links * far(s->p, cpu_node(s, i), node);
-		else if (d[i].vnf == SWITCH_DEMAND)
-			cost += (int)d[depth].links * far(s->p, node, cpu_node(s, i));
-	}
+	if (s->switch_depth < depth)
+		return (int)d[depth].links * far(s->p, node, cpu_node(s, s->switch_depth));
+	for (size_t i = 0; i < depth && depth == s->switch_depth; i++)
+		cost += (int)d[i].links * far(s->p, cpu_node(s, i), node);
 	return cost;
 }
 
@@ -94,37 +95,6 @@ housekeeping_node(const struct planner *p)
 	const struct topo_cpu *c = topo_find_cpu(p->topo, cpuset_next(&p->housekeeping, 0));
 
 	return c ? c->node : NO_NODE;
-}
-
-/* Taking the roomiest nodes first, most vCPUs end up on the very first: memory belongs there. */
-static int
-spread_cost(const struct search *s, size_t depth, const struct room *r, int m)
-{
-	const bool used[TOPO_NODES_MAX] = {false};
-	const struct demand *d = &s->p->demand[depth];
-	int first = rooms_largest(r, s->n_nodes, used);
-	int near = d->home >= 0 ? d->home : first;
-	/* Only the emulator's core elsewhere is no harm to the vCPUs. */
-	bool apart = d->vcpus > room_vcpus(d, &r[first], s->p->width);
-	int cost = apart ? COST_SPREAD : COST_EMULATOR;
-
-	return cost + (m == near ? 0 : COST_REMOTE + far(s->p, near, m));
-}
-
-/* @c is a node, or NO_NODE for a demand that takes no units. */
-static int
-option_cost(const struct search *s, size_t depth, int c, int m)
-{
-	const struct demand *d = &s->p->demand[depth];
-	int near = c >= 0 ? c : d->home, cost = 0;
-
-	if (d->home >= 0 && c >= 0 && c != d->home)
-		cost += COST_SPREAD;
-	if (near < 0)
-		return far(s->p, housekeeping_node(s->p), m); /* it floats there */
-	if (m != near)
-		cost += COST_REMOTE + far(s->p, near, m);
-	return cost + link_cost(s, depth, near);
 }
 
 /* Takes @d's units of nodes in turn, the roomiest first, while any are missing. */
@@ -152,16 +122,53 @@ take_spread(const struct search *s, const struct demand *d, struct room *r)
 	return !vcpus && !emulator;
 }
 
+/* Keeps the list sorted, the earlier of equals first, and drops the dearest when it is full. */
 static void
-add_option(struct choice *o, size_t *n, int c, int m, int cost)
+add_option(struct choice *o, size_t *n, struct choice add)
 {
-	size_t at;
+	size_t at = *n;
 
-	if (*n == OPTIONS_MAX)
+	if (*n == OPTIONS_MAX && add.cost >= o[--at].cost)
 		return;
-	for (at = (*n)++; at > 0 && o[at - 1].cost > cost; at--)
+	if (*n < OPTIONS_MAX)
+		(*n)++;
+	for (; at > 0 && o[at - 1].cost > add.cost; at--)
 		o[at] = o[at - 1];
-	o[at] = (struct choice){.cpu_node = c, .mem_node = m, .cost = cost};
+	o[at] = add;
+}
+
+/* One way to place CPUs, with every node that has the memory. @near is where memory should be. */
+static void
+add_options(const struct search *s, size_t depth, int cpu_node_chosen, int near, int cost,
+	    struct choice *o, size_t *n)
+{
+	const struct demand *d = &s->p->demand[depth];
+	const struct room *r = s->room + depth * s->n_nodes;
+	int hk = housekeeping_node(s->p);
+
+	for (int m = 0; m < (int)s->n_nodes; m++) {
+		int dist = near < 0    ? far(s->p, hk, m) /* the vCPUs float there */
+			   : m == near ? 0
+				       : COST_REMOTE + far(s->p, near, m);
+
+		if ((d->fixed < 0 || m == d->fixed) && memory_fits(d, &r[m]))
+			add_option(o, n, (struct choice){cpu_node_chosen, m, cost + dist});
+	}
+}
+
+/* Taking the roomiest nodes first, most vCPUs end up on the very first: memory belongs there. */
+static void
+add_spread(const struct search *s, size_t depth, struct choice *o, size_t *n)
+{
+	const bool used[TOPO_NODES_MAX] = {false};
+	const struct demand *d = &s->p->demand[depth];
+	const struct room *r = s->room + depth * s->n_nodes;
+	int first = rooms_largest(r, s->n_nodes, used);
+	/* Only the emulator's core elsewhere is no harm to the vCPUs. */
+	bool apart = d->vcpus > room_vcpus(d, &r[first], s->p->width);
+
+	add_options(s, depth, NO_NODE, d->home >= 0 ? d->home : first,
+		    apart ? COST_SPREAD : COST_EMULATOR, o, n);
 }
 
 /* Every way to place the demand at @depth in what is left, cheapest first. */
@@ -170,22 +177,23 @@ list_options(const struct search *s, size_t depth, struct choice *o)
 {
 	const struct demand *d = &s->p->demand[depth];
 	const struct room *r = s->room + depth * s->n_nodes;
-	bool units = d->vcpus || d->emulator;
 	unsigned int wide, narrow;
 	size_t n = 0;
 
-	for (int m = 0; m < (int)s->n_nodes; m++) {
-		if ((d->fixed >= 0 && m != d->fixed) || !memory_fits(d, &r[m]))
-			continue;
-		if (!units)
-			add_option(o, &n, NO_NODE, m, option_cost(s, depth, NO_NODE, m));
-		else if (d->fixed < 0)
-			add_option(o, &n, NO_NODE, m, spread_cost(s, depth, r, m));
-		for (int c = 0; units && c < (int)s->n_nodes; c++)
-			if ((d->fixed < 0 || c == d->fixed) &&
-			    room_fits(d, d->vcpus, d->emulator, &r[c], s->p->width, &wide, &narrow))
-				add_option(o, &n, c, m, option_cost(s, depth, c, m));
+	if (!d->vcpus && !d->emulator) {
+		add_options(s, depth, NO_NODE, d->home,
+			    d->home < 0 ? 0 : link_cost(s, depth, d->home), o, &n);
+		return n;
 	}
+	for (int c = 0; c < (int)s->n_nodes; c++) {
+		int away = d->home >= 0 && c != d->home ? COST_SPREAD : 0;
+
+		if ((d->fixed < 0 || c == d->fixed) &&
+		    room_fits(d, d->vcpus, d->emulator, &r[c], s->p->width, &wide, &narrow))
+			add_options(s, depth, c, c, away + link_cost(s, depth, c), o, &n);
+	}
+	if (d->fixed < 0)
+		add_spread(s, depth, o, &n);
 	return n;
 }
 
@@ -223,8 +231,9 @@ descend(struct search *s, size_t depth, int cost)
 		return;
 	}
 	n = list_options(s, depth, o);
+	s->work += (unsigned int)(s->n_nodes * s->n_nodes);
 	for (size_t i = 0; i < n && cost + o[i].cost < s->best; i++) {
-		if (s->steps++ >= STEPS_MAX)
+		if (s->work > (s->best == INT_MAX ? WORK_FIRST : WORK_IMPROVE))
 			return;
 		s->now[depth] = o[i];
 		if (take(s, depth))
@@ -245,6 +254,10 @@ nodes_choose(struct planner *p)
 		r = err_set(p->e, ENOMEM, "plan: out of memory");
 		goto free_search;
 	}
+	s.switch_depth = SIZE_MAX;
+	for (size_t i = 0; i < p->n_demands; i++)
+		if (p->demand[i].vnf == SWITCH_DEMAND)
+			s.switch_depth = i;
 	rooms_count(p, s.room);
 	descend(&s, 0, 0);
 	if (s.best == INT_MAX)

@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_test(rt_thread rt_thread Threads::Threads)
 unit_test(rt_golden rt config PkgConfig::JANSSON)
+unit_test(rt_plan rt)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hosts and sites built by hand for the planner's tests, where a YAML file would hide what matters.
+ */
+#ifndef CORELANE_TEST_RT_SITE_H
+#define CORELANE_TEST_RT_SITE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt/plan.h"
+
+#define TEST_VNFS_MAX 8
+#define MIB           (1ull << 20)
+#define GIB           (1ull << 30)
+
+struct test_site {
+	struct site site;
+	struct site_network net;
+	struct site_vnf vnf[TEST_VNFS_MAX];
+	struct site_interface port[TEST_VNFS_MAX];
+};
+
+/* @nodes x @cores x @smt CPUs, numbered node by node, core by core; one L3 a node. */
+static inline struct topo *
+host_make(int nodes, int cores, int smt)
+{
+	struct topo *t = calloc(1, sizeof(*t));
+
+	snprintf(t->source, sizeof(t->source), "%d x %d x %d", nodes, cores, smt);
+	t->n_nodes = (size_t)nodes;
+	t->n_cpus = (size_t)(nodes * cores * smt);
+	t->cpu = calloc(t->n_cpus, sizeof(*t->cpu));
+	for (int i = 0; i < (int)t->n_cpus; i++)
+		t->cpu[i] = (struct topo_cpu){
+			.os = i,
+			.core = i / smt,
+			.l3 = i / smt / cores,
+			.package = i / smt / cores,
+			.node = i / smt / cores,
+		};
+	for (int i = 0; i < nodes; i++) {
+		t->node[i].os = i;
+		for (int j = 0; j < nodes; j++)
+			t->node[i].distance[j] = i == j ? 10 : 20;
+	}
+	return t;
+}
+
+static inline void
+host_pages(struct topo *t, int node, uint64_t n_2m, uint64_t n_1g)
+{
+	t->live = true;
+	t->node[node].free_2m = t->node[node].total_2m = n_2m;
+	t->node[node].free_1g = t->node[node].total_1g = n_1g;
+}
+
+static inline void
+site_init(struct test_site *s)
+{
+	memset(s, 0, sizeof(*s));
+	snprintf(s->site.host.name, sizeof(s->site.host.name), "edge");
+	s->site.host.housekeeping_auto = true;
+	snprintf(s->net.name, sizeof(s->net.name), "lan");
+	s->net.mtu = 1500;
+	s->net.mac_age_ns = 300ull * 1000000000;
+	s->site.networks = &s->net;
+	s->site.n_networks = 1;
+	s->site.vnfs = s->vnf;
+}
+
+/* A dedicated VNF with 2 MiB pages; on the switch when @link. */
+static inline struct site_vnf *
+site_add(struct test_site *s, unsigned int vcpus, uint64_t memory, bool link)
+{
+	size_t i = s->site.n_vnfs++;
+	struct site_vnf *v = &s->vnf[i];
+
+	snprintf(v->name, sizeof(v->name), "fw%zu", i + 1);
+	v->cpu.vcpus = vcpus;
+	v->cpu.realtime_priority = 1;
+	for (unsigned int k = 0; k < SITE_VCPUS_MAX; k++)
+		v->cpu.pin[k] = PIN_AUTO;
+	for (unsigned int k = 0; k < vcpus; k++)
+		cpuset_add(&v->cpu.realtime_vcpus, k);
+	v->numa_node = NODE_AUTO;
+	v->memory.size = memory;
+	v->memory.page_size = 2 * MIB;
+	if (link) {
+		snprintf(s->port[i].name, sizeof(s->port[i].name), "lan");
+		s->port[i].queues = 1;
+		s->port[i].mtu = 1500;
+		v->interfaces = &s->port[i];
+		v->n_interfaces = 1;
+	}
+	return v;
+}
+
+#endif
