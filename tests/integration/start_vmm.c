@@ -64,7 +64,7 @@ add_fd(struct starter *s, int fd, enum vmm_fd_role role)
 static void
 add_file(struct starter *s, const char *path, int flags, enum vmm_fd_role role)
 {
-	int fd = open(path, flags | O_CLOEXEC);
+	int fd = open(path, flags | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		die(path);
