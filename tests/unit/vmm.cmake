@@ -17,3 +17,8 @@ add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/tests/vmm_guest
 		-o ${CMAKE_BINARY_DIR}/tests/vmm_guest ${guest}.S
 	DEPENDS ${guest}.S ${guest}.ld VERBATIM)
 add_custom_target(build_vmm_guest ALL DEPENDS ${CMAKE_BINARY_DIR}/tests/vmm_guest)
+
+unit_test(vmm_bus vmm_core)
+unit_test(vmm_loop vmm_core)
+unit_test(vmm_mem vmm_core)
+unit_test(vmm_start vmm_core)
