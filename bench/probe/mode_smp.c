@@ -40,10 +40,8 @@ void
 ap_main(uint32_t index)
 {
 	struct ap *ap = &aps[index];
-	uint32_t r[4];
 
-	cpuid(1, 0, r);
-	ap->apic_id = r[1] >> 24;
+	ap->apic_id = mmio_read32(APIC_ID) >> 24;
 	ap->tsc = rdtsc();
 	/* Pairs with the acquire in start_one(). */
 	__atomic_store_n(&ap->up, 1, __ATOMIC_RELEASE);
