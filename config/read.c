@@ -321,6 +321,30 @@ read_stream(struct reader *r, struct node *list)
 	return e;
 }
 
+/*
+ * libyaml compares every %TAG line with all that came before it, so that a file of them would keep
+ * it busy for minutes; and tags are not supported in the first place. Lines may end in CR, LF, NEL,
+ * LS or PS: the last bytes of these in UTF-8 are looked for.
+ */
+static bool
+refuse_directives(struct reader *r)
+{
+	static const char word[] = "%TAG", line_ends[] = "\n\r\x85\xa8\xa9";
+	const unsigned char *p = r->data, *end = r->data + r->size;
+	struct where w;
+
+	for (; (p = memmem(p, (size_t)(end - p), word, sizeof(word) - 1)) != NULL; p++) {
+		if (p > r->data && !memchr(line_ends, p[-1], sizeof(line_ends) - 1))
+			continue;
+		w = at_offset(r, (size_t)(p - r->data));
+		problem_add(r->p, r->p->file, &w, NULL,
+			    "tags (!) are not supported; leave the %%TAG line out");
+		stop(r);
+		return true;
+	}
+	return false;
+}
+
 int
 node_read(const char *file_name, const void *data, size_t size, struct arena *arena,
 	  struct problems *p, struct node **ret)
@@ -334,18 +358,20 @@ node_read(const char *file_name, const void *data, size_t size, struct arena *ar
 	r.data = (const unsigned char *)data + (has_bom ? sizeof(bom) : 0);
 	r.size = size - (has_bom ? sizeof(bom) : 0);
 	list = arena_alloc(arena, sizeof(*list));
-	if (!list || !yaml_parser_initialize(&r.parser))
+	if (!list)
 		return -ENOMEM;
 	list->kind = NODE_LIST;
 	list->where = (struct where){.file = file_name};
 	list->file = p->file;
+	*ret = list;
+	if (r.size > 0 && refuse_directives(&r))
+		return 0;
+	if (!yaml_parser_initialize(&r.parser))
+		return -ENOMEM;
 	/* Said in so many words: libyaml would also guess UTF-16, and columns would be wrong. */
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, r.size ? r.data : bom, r.size);
 	e = read_stream(&r, list);
 	yaml_parser_delete(&r.parser);
-	if (e < 0 && e != STOP)
-		return e;
-	*ret = list;
-	return 0;
+	return e < 0 && e != STOP ? e : 0;
 }

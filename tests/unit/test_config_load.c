@@ -17,6 +17,8 @@
 #define HOST    "apiVersion: corelane/v1\nkind: Host\nmetadata: {name: h}\n"
 #define NETWORK "apiVersion: corelane/v1\nkind: Network\nmetadata: {name: n}\n"
 
+#define FILE_MAX (4 << 20)
+
 static char folder[64];
 
 static int
@@ -385,6 +387,24 @@ test_not_welcome(void **state)
 	assert_complaints("*x", "t.yaml:1:1: aliases (*) are not supported; write the value out");
 }
 
+/* libyaml would compare each of 200,000 such lines with all others. */
+static void
+test_directives(void **state)
+{
+	char *text = calloc(1, FILE_MAX), *p = text;
+
+	assert_non_null(text);
+	while (p < text + FILE_MAX - 64)
+		p += sprintf(p, "%%TAG !a%zd! tag:b\n", p - text);
+	strcpy(p, "--- a\n");
+	assert_complaints(text, "t.yaml:1:1: tags (!) are not supported; leave the %TAG line out");
+	free(text);
+	assert_complaints("# \xc3\xa4 %TAG\r%TAG ! b\n---\na\n",
+			  "t.yaml:1:10: tags (!) are not supported; leave the %TAG line out");
+	assert_complaints("%YAML 1.1\n---\nkind: a %TAG\n",
+			  "t.yaml:3:7: kind a %TAG is not Host, Network or VNF");
+}
+
 static void
 test_kinds(void **state)
 {
@@ -423,8 +443,8 @@ main(void)
 		cmocka_unit_test(test_base_dir),      cmocka_unit_test(test_stdin),
 		cmocka_unit_test(test_bytes),         cmocka_unit_test(test_junk),
 		cmocka_unit_test(test_nested),        cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_not_welcome),   cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_dump_fails),
+		cmocka_unit_test(test_not_welcome),   cmocka_unit_test(test_directives),
+		cmocka_unit_test(test_kinds),         cmocka_unit_test(test_dump_fails),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
