@@ -115,6 +115,34 @@ audit_vcpus(struct audit *a, size_t v)
 	a->plan->overlap |= n_shared || n_siblings;
 }
 
+static bool
+has_sibling(const struct topo *t, const struct topo_cpu *own)
+{
+	for (size_t i = 0; i < t->n_cpus; i++)
+		if (&t->cpu[i] != own && t->cpu[i].core == own->core)
+			return true;
+	return false;
+}
+
+/* Sharing and pins can put a vCPU of a VNF that wanted pairs on a core without a sibling. */
+static void
+audit_pairs(struct audit *a, size_t v)
+{
+	const struct plan_vnf *pv = &a->plan->vnf[v];
+
+	for (unsigned int i = 0; i < pv->vnf->cpu.vcpus; i++) {
+		const struct topo_cpu *c = topo_find_cpu(a->topo, pv->cpu[i]);
+
+		if (pv->vnf->cpu.threads != THREADS_REQUIRE || !c || has_sibling(a->topo, c))
+			continue;
+		add_reason(a->plan,
+			   "vnf %s: threads: require, but vCPU %u is on CPU %d, which has no SMT "
+			   "sibling",
+			   pv->vnf->name, i, c->os);
+		return;
+	}
+}
+
 static void
 audit_nodes(struct audit *a, size_t v)
 {
@@ -199,6 +227,7 @@ plan_audit(const struct topo *topo, struct plan *plan)
 	audit_switch(&a);
 	for (size_t v = 0; v < plan->n_vnfs; v++) {
 		audit_vcpus(&a, v);
+		audit_pairs(&a, v);
 		audit_nodes(&a, v);
 		audit_emulator(&a, v);
 		any_dedicated |= plan->vnf[v].vnf->cpu.policy == CPU_DEDICATED;

@@ -2,3 +2,4 @@
 unit_test(rt_thread rt_thread Threads::Threads)
 unit_test(rt_golden rt config PkgConfig::JANSSON)
 unit_test(rt_plan rt)
+unit_test(rt_random rt)
