@@ -4,6 +4,7 @@ that connect to sockets where corelane-load listens, everything it writes below 
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 
 from processes import Refused, program, run, wait_for
@@ -24,6 +25,15 @@ class Contender:
 
     def log(self):
         return f"{self.home.name}/log"
+
+    def crash(self):
+        """Dies as nobody wants to, and is started again at once."""
+        self.process.kill()
+        self.process.wait()
+        self.start_again()
+
+    def start_again(self):
+        self.start(self.sockets)
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -55,6 +65,7 @@ class Testpmd(Contender):
         return package("dpdk")
 
     def start(self, sockets):
+        self.sockets = sockets
         ports = [f"--vdev=net_vhost{i},iface={s},client=1" for i, s in enumerate(sockets)]
         # Two lcores on one CPU: the one that reads commands sleeps. stdin stays open, else it ends.
         self.process = self.scene.spawn(
@@ -76,11 +87,12 @@ class Corelane(Contender):
         return run([program("corelane-switch", cls.bin), "--version"]).strip()
 
     def start(self, sockets):
+        self.sockets = sockets
         control = self.home / "control"
         self.process = self.scene.spawn(
             [program("corelane-switch", self.bin), "--cpu", self.cpu, "--control", control,
              "--memory", 2 * self.pages], self.cpu, self.log())
-        wait_for(f"{self.name} listens", control.exists)
+        wait_for(f"{self.name} listens", lambda: answers(control))
         run([program("corelane-ports", self.bin), control, "add", "net", "1500", *sockets])
 
 
@@ -110,15 +122,37 @@ class Ovs(Contender):
                    f"other_config:pmd-cpu-mask={mask}", f"other_config:dpdk-lcore-mask={mask}",
                    f"other_config:dpdk-socket-mem={2 * self.pages}",
                    "other_config:dpdk-extra=--in-memory --no-pci --no-telemetry")
-        self.process = self.scene.spawn([OVS_BINARY, f"unix:{self.home}/db.sock",
-                                         f"--unixctl={self.home}/ctl"], self.cpu, self.log(), env=self.env)
-        wait_for("ovs-vswitchd answers", (self.home / "ctl").exists, 30)
+        self.start_daemon()
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "fail_mode=secure")
         for i, s in enumerate(sockets):
             self.vsctl("add-port", "br0", f"v{i}", "--", "set", "Interface", f"v{i}",
                        "type=dpdkvhostuserclient", f"options:vhost-server-path={s}")
-        wait_for("OVS made the bridge", (self.home / "br0.mgmt").exists, 30)
+        self.add_flow()
+
+    def start_daemon(self):
+        self.process = self.scene.spawn([OVS_BINARY, f"unix:{self.home}/db.sock",
+                                         f"--unixctl={self.home}/ctl"], self.cpu, self.log(), env=self.env)
+        wait_for("ovs-vswitchd answers", lambda: answers(self.home / "ctl"), 30)
+
+    def add_flow(self):
+        wait_for("OVS made the bridge", lambda: answers(self.home / "br0.mgmt"), 30)
         run(["ovs-ofctl", "add-flow", f"unix:{self.home}/br0.mgmt", "actions=NORMAL"], env=self.env)
+
+    def start_again(self):
+        self.start_daemon()
+        self.add_flow()
+
+
+def answers(path):
+    """Whether somebody listens on this unix socket (a killed process leaves its socket behind)."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET):
+        with socket.socket(socket.AF_UNIX, kind) as s:
+            try:
+                s.connect(str(path))
+                return True
+            except OSError:
+                pass
+    return False
 
 
 def package(name):

@@ -56,6 +56,15 @@ class Lane:
         result["state"] = state(result)
         return result
 
+    def crash(self):
+        """Steady frames; in the middle of them the contender dies and is started again."""
+        self.contender.go_on()
+        self.load.stdin.write("outage seconds=8 rate=20000\n")
+        self.load.stdin.flush()
+        time.sleep(2)
+        self.contender.crash()
+        return self.answer()
+
 
 def state(w):
     """near or far, or why the window does not count."""
