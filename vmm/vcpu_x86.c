@@ -52,24 +52,26 @@ set_cpuid(struct vcpu *v, struct err *e)
  * What firmware would have set: fast string operations, and write-back as the memory type that the
  * MTRRs give. A KVM that refuses one of them (nested ones do) runs guests all the same.
  */
-static void
-set_msrs(const struct vcpu *v)
+static int
+set_msrs(const struct vcpu *v, struct err *e)
 {
 	const struct kvm_msr_entry want[] = {
 		{.index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING},
 		{.index = MSR_MTRR_DEFAULT, .data = MTRR_ENABLE_WB},
 	};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = {.head = {.nmsrs = 1}};
+	struct kvm_msrs *one = calloc(1, sizeof(*one) + sizeof(want[0]));
 
+	if (!one)
+		return err_set(e, ENOMEM, "vcpu %u: out of memory", v->index);
+	one->nmsrs = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
-		one.entry = want[i];
-		if (ioctl(v->fd, KVM_SET_MSRS, &one) != 1 && v->index == 0)
+		one->entries[0] = want[i];
+		if (ioctl(v->fd, KVM_SET_MSRS, one) != 1 && v->index == 0)
 			vm_event(v->vm, VMM_EV_WARNING, 0, "this KVM refuses to set MSR 0x%x",
 				 want[i].index);
 	}
+	free(one);
+	return 0;
 }
 
 static struct kvm_segment
@@ -138,9 +140,10 @@ vcpu_setup(struct vcpu *v, struct err *e)
 {
 	int r = set_cpuid(v, e);
 
+	if (r == 0)
+		r = set_msrs(v, e);
 	if (r < 0)
 		return r;
-	set_msrs(v);
 	/* The others wait for the guest's INIT and SIPI, as KVM makes them. */
 	return v->index == 0 ? set_registers(v, e) : 0;
 }
