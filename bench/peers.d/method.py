@@ -12,7 +12,7 @@ NEAR_NS, FAR_NS = 90, 110  # core-to-core latency: below the one, above the othe
 CPU_SHARE = 0.97           # of its core that switch and endpoint must have had
 SCENARIOS = {
     "64": "flood size=64 pairs=1",
-    "1518": "flood size=1518 pairs=1",
+    "1514": "flood size=1514 pairs=1",  # 1518 on a wire, with its FCS
     "pairs": "flood size=64 pairs=1000",
     "mesh": "flood size=64 pairs=1000 mesh=1",
     "rtt": "rtt size=64 pairs=1",
@@ -72,6 +72,8 @@ def state(w):
         return "error: " + w["error"]
     if w.get("bad"):
         return "bad frames: " + w.get("bad_why", "?")
+    if figure(w) == 0:
+        return "error: no frames"
     if w["steal_ms"] > 0:
         return "steal"
     if min(w["switch_cpu"], w["endpoint_cpu"]) < CPU_SHARE:

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# bench/peers as a program: it measures, it answers for what is missing, it leaves nothing behind.
+# Its figures are not judged here: a machine that runs tests is no place to measure.
+bin=$(readlink -f "$1")
+here=$(dirname "$(readlink -f "$0")")
+peers=$here/../../bench/peers
+tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT
+export TMPDIR="$tmp/run"
+mkdir "$TMPDIR"
+
+result() { # status name why
+	if [ "$1" -eq 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi
+}
+
+still_running() { # whose command line names our TMPDIR (given by stdin, so that grep's own does not)
+	echo "$TMPDIR" | grep -slaFf - /proc/[0-9]*/cmdline
+}
+
+left_behind() {
+	ls -A "$TMPDIR"
+	still_running
+}
+
+if [ ! -x /usr/bin/python3 ]; then echo "skip peers: python3 is not installed"; exit 0; fi
+if [ "$(id -u)" -ne 0 ]; then echo "skip peers: needs root"; exit 0; fi
+if [ "$(nproc)" -lt 2 ]; then echo "skip peers: needs two CPUs"; exit 0; fi
+
+"$peers" --bin "$bin" --contenders corelane --base corelane --scenarios 64,1514,mesh,rtt --rounds 1 \
+	--seconds 0.3 --json "$tmp/out.json" >"$tmp/log" 2>&1
+status=$?
+cat "$tmp/log"
+result $status measures "status $status"
+/usr/bin/python3 - "$tmp/out.json" <<'PY'
+import json, sys
+results = json.load(open(sys.argv[1]))["results"]
+assert len(results) == 8, len(results)
+for r in results:
+    for w in r["rounds"]:
+        w = w["corelane"]
+        assert w["checked"] > 0 and w["bad"] == 0 and "error" not in w, w
+        assert w.get("received", 0) > 10000 or w["rtt_ns"]["count"] > 1000, w
+PY
+result $? frames-arrive-whole "see above"
+left=$(left_behind)
+[ -z "$left" ]
+result $? leaves-nothing "$left"
+
+"$peers" --bin "$bin" --contenders corelane --base corelane --rounds 1000 >"$tmp/log" 2>&1 &
+pid=$!
+for _ in $(seq 200); do grep -q ' 1: ' "$tmp/log" && break; sleep 0.1; done
+kill -INT $pid
+wait $pid
+status=$?
+left=$(left_behind)
+[ $status -eq 130 ] && [ -z "$left" ]
+result $? interrupted-leaves-nothing "status $status, left: $left"
+
+"$peers" --bin "$bin" --contenders corelane --base corelane --rounds 1000 >"$tmp/log" 2>&1 &
+pid=$!
+for _ in $(seq 200); do grep -q ' 1: ' "$tmp/log" && break; sleep 0.1; done
+kill -KILL $pid
+wait $pid 2>/dev/null
+sleep 1
+left=$(still_running)
+result $([ -z "$left" ]; echo $?) killed-leaves-no-process "$left"
+rm -rf "${TMPDIR:?}"/*
+
+"$peers" --bin "$tmp" --contenders corelane --base corelane >"$tmp/log" 2>&1
+status=$?
+[ $status -eq 4 ] && grep -q "no corelane-switch in" "$tmp/log"
+result $? missing-program-is-named "status $status: $(cat "$tmp/log")"
