@@ -9,16 +9,7 @@
 #include "bench/hist.h"
 #include "bench/probe/frame.h"
 #include "bench/probe/net.h"
-
-/* When the next frame is due, in ticks with 32 bits behind the point. */
-struct pacer {
-	uint64_t next, step;
-	uint32_t frac, step_frac;
-};
-
-/* @rate 0: always due. */
-void pacer_init(struct pacer *p, uint64_t start, uint64_t hz, uint64_t rate);
-void pacer_advance(struct pacer *p);
+#include "bench/probe/pacer.h"
 
 struct sender {
 	struct nic *nic;

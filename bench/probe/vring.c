@@ -55,7 +55,7 @@ vring_init(struct vring *v, void *mem, uint16_t size, bool packed, bool indirect
 	m += driver_bytes(size, packed);
 	v->device = (uint16_t *)m;
 	m += device_bytes(size, packed);
-	v->tables = (struct vdesc *)m;
+	v->tables = m;
 	/* Handed out from the end: the first buffer gets id 0. */
 	for (uint16_t i = 0; i < size; i++)
 		v->free_id[i] = (uint16_t)(size - 1 - i);
@@ -76,24 +76,27 @@ seg_flags(const struct vseg *s, bool last)
 	return (uint16_t)((s->write ? VDESC_WRITE : 0) | (last ? 0 : VDESC_NEXT));
 }
 
-/* Replaces a chain by one descriptor that points to @id's table. Packed tables ignore next and id. */
+/*
+ * Replaces a chain by one descriptor that points to @id's table. In packed tables the order says what
+ * is next (2.8.7), so VDESC_NEXT and the id are left out.
+ */
 static struct vseg
 fill_table(struct vring *v, uint16_t id, const struct vseg *segs, unsigned int n)
 {
-	struct vdesc *t = &v->tables[(size_t)id * VRING_SEGS_MAX];
+	char *t = (char *)v->tables + (size_t)id * VRING_SEGS_MAX * sizeof(struct vdesc);
+	struct vdesc_packed *p = (struct vdesc_packed *)t;
+	struct vdesc *s = (struct vdesc *)t;
 
 	for (unsigned int i = 0; i < n; i++) {
 		uint16_t flags = seg_flags(&segs[i], i + 1 == n);
 
-		t[i] = (struct vdesc){segs[i].addr, segs[i].len, flags, (uint16_t)(i + 1)};
-		if (v->packed) {
-			struct vdesc_packed *p = (struct vdesc_packed *)&t[i];
-
-			p->id = 0;
-			p->flags = flags & VDESC_WRITE;
-		}
+		if (v->packed)
+			p[i] = (struct vdesc_packed){segs[i].addr, segs[i].len, 0,
+						     flags & VDESC_WRITE};
+		else
+			s[i] = (struct vdesc){segs[i].addr, segs[i].len, flags, (uint16_t)(i + 1)};
 	}
-	return (struct vseg){(uintptr_t)t, (uint32_t)(n * sizeof(*t)), false};
+	return (struct vseg){(uintptr_t)t, (uint32_t)(n * sizeof(*s)), false};
 }
 
 static void

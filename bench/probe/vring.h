@@ -49,9 +49,9 @@ struct vring {
 	const char *broken; /* the device's first offence; nothing works after it */
 
 	void *desc;
-	uint16_t *driver;     /* split: avail ring; packed: driver event suppression */
-	uint16_t *device;     /* split: used ring; packed: device event suppression */
-	struct vdesc *tables; /* indirect: VRING_SEGS_MAX a descriptor */
+	uint16_t *driver; /* split: avail ring; packed: driver event suppression */
+	uint16_t *device; /* split: used ring; packed: device event suppression */
+	void *tables;     /* indirect: VRING_SEGS_MAX descriptors for each id */
 
 	uint16_t next, last_used; /* split: free-running; packed: places in the ring */
 	uint16_t unshown;         /* added since vring_publish() */

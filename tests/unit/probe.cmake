@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# The probe's parts that touch memory only, built for the host with the host's flags.
+set(probe ${CMAKE_SOURCE_DIR}/bench/probe)
+add_library(probe_pure STATIC ${probe}/args.c ${probe}/boot.c ${probe}/frame.c ${probe}/json.c
+	${probe}/pacer.c ${probe}/vring.c)
+
+unit_test(probe_args probe_pure)
+unit_test(probe_boot probe_pure)
+unit_test(probe_frame probe_pure)
+unit_test(probe_json probe_pure PkgConfig::JANSSON)
+unit_test(probe_vring probe_pure)
