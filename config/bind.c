@@ -157,7 +157,7 @@ bind_list(struct binder *b, const struct config_key *k, struct node *n, void *ba
 	char *items;
 	int r = 0;
 
-	if (!has_kind(b, k->name, NODE_LIST, n) || n->n == 0)
+	if (!n || !has_kind(b, k->name, NODE_LIST, n) || n->n == 0)
 		return 0;
 	if (n->n > (size_t)k->max) {
 		complain(b, n, "%s has %zu items; at most %" PRId64 " are possible", k->name, n->n,
@@ -203,20 +203,19 @@ bind_key(struct binder *b, const struct config_schema *s, const struct config_ke
 static void
 list_choices(const struct config_schema *s, char *buf, size_t size)
 {
-	const struct config_key *last = NULL;
-	size_t len = 0;
+	size_t left = 0, len = 0;
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < s->n; i++)
-		if (s->key[i].type == KEY_CHOICE)
-			last = &s->key[i];
-	for (const struct config_key *k = s->key; k <= last; k++) {
-		const char *glue = len == 0 ? "" : k == last ? " or " : ", ";
+		left += s->key[i].type == KEY_CHOICE;
+	for (size_t i = 0; i < s->n; i++) {
+		const char *glue = len == 0 ? "" : left == 1 ? " or " : ", ";
 
-		if (k->type != KEY_CHOICE)
+		if (s->key[i].type != KEY_CHOICE)
 			continue;
-		snprintf(buf + len, size - len, "%s%s", glue, k->name);
+		snprintf(buf + len, size - len, "%s%s", glue, s->key[i].name);
 		len = strlen(buf);
+		left--;
 	}
 }
 

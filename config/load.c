@@ -35,7 +35,7 @@ add_item(void **items, size_t size, struct node ***docs, size_t n, struct node *
 	if (!grown)
 		return -ENOMEM;
 	*items = grown;
-	grown_docs = grow(*docs, n, sizeof(**docs));
+	grown_docs = grow(*docs, n, sizeof(void *));
 	if (!grown_docs)
 		return -ENOMEM;
 	*docs = grown_docs;

@@ -109,7 +109,10 @@ make_node(struct reader *r, enum node_kind kind, const yaml_mark_t *mark, struct
 	return 0;
 }
 
-/* Anchors and tags change what a reader sees into something else: no declaration needs them. */
+/*
+ * No declaration needs anchors or tags. A tag changes what its value means; an anchor does not, so
+ * that what it stands before can still be judged.
+ */
 static void
 refuse_properties(struct reader *r, struct node *n, const yaml_char_t *anchor,
 		  const yaml_char_t *tag)
@@ -120,7 +123,7 @@ refuse_properties(struct reader *r, struct node *n, const yaml_char_t *anchor,
 	if (tag)
 		problem_add(r->p, n->file, &n->where, NULL,
 			    "tags (!) are not supported; leave the tag out");
-	if (anchor || tag)
+	if (tag)
 		n->bad = true;
 }
 

@@ -378,7 +378,7 @@ static const struct config_key vnf_keys[] = {
 	 .help = "guest memory"},
 	{.name = "interfaces",
 	 .type = KEY_LIST,
-	 FIELD(site_vnf, interfaces),
+	 .offset = offsetof(struct site_vnf, interfaces),
 	 .aux = offsetof(struct site_vnf, n_interfaces),
 	 .max = SITE_INTERFACES_MAX,
 	 .sub = &interface_schema,

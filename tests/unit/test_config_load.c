@@ -378,6 +378,7 @@ test_not_welcome(void **state)
 			  "t.yaml:7:1: host: unknown key g in the document\n"
 			  "t.yaml:7:4: a NUL byte in a text\n"
 			  "t.yaml:8:1: anchors (&) are not supported; write the value out\n"
+			  "t.yaml:8:1: host: unknown key j in the document\n"
 			  "t.yaml:9:1: host: unknown key l in the document\n"
 			  "t.yaml:9:4: tags (!) are not supported; leave the tag out\n"
 			  "t.yaml:10:1: host: unknown key o in the document\n"
