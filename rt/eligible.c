@@ -7,11 +7,11 @@
  */
 #include "rt/eligible.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "rt/cpuinfo.h"
 
 #define IDLE_STATES_MAX  16
 #define IDLE_LATENCY_MAX 10 /* us; a claim of tens of microseconds has no room for more */
@@ -159,37 +159,11 @@ check_smt(const struct look *l, char *buf, size_t size)
 	return name_cpus(&online, buf, size);
 }
 
-/* Whether the first processor of /proc/cpuinfo has @flag. */
-static bool
-has_flag(const struct look *l, const char *flag)
-{
-	char head[8192], *line, *save = NULL, *word_save = NULL;
-	int fd = sysroot_openat(l->root, O_RDONLY, "/proc/cpuinfo");
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, head, sizeof(head) - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	head[n] = '\0';
-	for (line = strtok_r(head, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (strncmp(line, "flags", 5) != 0)
-			continue;
-		for (char *w = strtok_r(line, " \t:", &word_save); w;
-		     w = strtok_r(NULL, " \t:", &word_save))
-			if (strcmp(w, flag) == 0)
-				return true;
-		return false;
-	}
-	return false;
-}
-
 static bool
 check_tsc(const struct look *l, char *buf, size_t size)
 {
-	return !has_flag(l, "constant_tsc") || !has_flag(l, "nonstop_tsc");
+	return !cpuinfo_has_flag(l->root, "constant_tsc") ||
+	       !cpuinfo_has_flag(l->root, "nonstop_tsc");
 }
 
 static bool

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rt/cpuinfo.h"
 #include "rt/topo_hwloc.h"
 
 #define XML_SIZE_MAX (64u << 20) /* 1,024 CPUs make 2 MiB */
@@ -123,24 +124,8 @@ read_hugepages(const struct sysroot *root, struct topo *t)
 static bool
 is_virtualised(const struct sysroot *root)
 {
-	char head[8192], *flags, *end;
-	int fd = sysroot_openat(root, O_RDONLY, "/proc/cpuinfo");
-	ssize_t n = -1;
-
-	if (fd >= 0) {
-		n = read(fd, head, sizeof(head) - 1);
-		close(fd);
-	}
-	if (n > 0) {
-		head[n] = '\0';
-		flags = strstr(head, "\nflags");
-		end = flags ? strchr(flags + 1, '\n') : NULL;
-		if (end)
-			*end = '\0';
-		if (flags && (strstr(flags, " hypervisor ")))
-			return true;
-	}
-	return sysroot_exists(root, "/sys/hypervisor/type") ||
+	return cpuinfo_has_flag(root, "hypervisor") ||
+	       sysroot_exists(root, "/sys/hypervisor/type") ||
 	       sysroot_exists(root, "/proc/device-tree/hypervisor");
 }
 
@@ -246,6 +231,31 @@ is_xml_name(const char *spec)
 	return n > 4 && strcmp(spec + n - 4, ".xml") == 0;
 }
 
+/*
+ * CPUs that the synthetic description @spec makes: the product of its counts, which follow a colon or
+ * stand alone; attributes in (...) and memory in [...] do not multiply. Asked first, because hwloc
+ * would go and make a billion of them.
+ */
+static uint64_t
+count_described(const char *spec)
+{
+	uint64_t product = 1;
+	int nesting = 0;
+
+	for (const char *p = spec; *p && product <= CPUSET_MAX; p++) {
+		bool starts = p == spec || p[-1] == ':' || isspace((unsigned char)p[-1]);
+
+		nesting += *p == '(' || *p == '[';
+		nesting -= *p == ')' || *p == ']';
+		if (nesting || !starts || !isdigit((unsigned char)*p))
+			continue;
+		/* Saturates at ULONG_MAX; the sum is only compared. */
+		if (__builtin_mul_overflow(product, strtoul(p, NULL, 10), &product))
+			product = UINT64_MAX;
+	}
+	return product;
+}
+
 /* hwloc gives nodes of a synthetic description 1 GiB each: that is no statement about memory. */
 static void
 forget_memory(struct topo *t)
@@ -268,6 +278,9 @@ topo_from(const char *spec, struct topo **ret, struct err *e)
 		if (r < 0)
 			return err_sys(e, -r, "topology %s: cannot be read", name);
 		src.xml = xml;
+	} else if (count_described(spec) > CPUSET_MAX) {
+		return err_set(e, ERANGE, "topology %s: it has more than %d CPUs", name,
+			       CPUSET_MAX);
 	} else {
 		src.synthetic = spec;
 	}
