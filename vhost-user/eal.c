@@ -116,21 +116,14 @@ static int
 init_eal(const struct eal_opts *o, struct err *e)
 {
 	char cpus[512], lcores[600], memory[256];
-	char *argv[] = {"corelane-switch",
-			"--in-memory",
-			"--no-pci",
-			"--no-telemetry",
-			"--iova-mode",
-			"va",
-			"--log-level",
-			"warning",
-			"--main-lcore",
-			"0",
-			"--lcores",
-			lcores,
-			o->node < 0 ? "-m" : "--socket-mem",
-			memory,
-			NULL};
+	/* clang-format off */
+	char *argv[] = {
+		"corelane-switch", "--in-memory", "--no-pci", "--no-telemetry",
+		"--iova-mode", "va", "--main-lcore", "0", "--lcores", lcores,
+		"--log-level", "warning", "--log-level", "lib.eal:error",
+		o->node < 0 ? "-m" : "--socket-mem", memory, NULL,
+	};
+	/* clang-format on */
 
 	cpuset_format(&o->housekeeping, cpus, sizeof(cpus));
 	snprintf(lcores, sizeof(lcores), "%d@(%s),%d@%d", MAIN_LCORE, cpus, POLL_LCORE, o->cpu);

@@ -10,6 +10,7 @@
 #include <rte_vhost.h>
 
 #include "base/log.h"
+#include "vhost-user/stall.h"
 
 /*
  * Not offered: whatever would make a frame more than its bytes (checksums to finish, segments to
@@ -79,6 +80,8 @@ on_connection(int vid)
 		return -1;
 	atomic_store(&p->rx_mask, 0);
 	atomic_store(&p->tx_mask, 0);
+	if (stall_limit(path) == 0)
+		log_warn("port %s: no time limit for messages on %s", p->cfg.name, path);
 	return 0;
 }
 

@@ -312,6 +312,29 @@ check_reconnect(struct world *w)
 	}
 }
 
+/* A front end that begins a message and never ends it must not keep another port waiting. */
+static void
+check_stall(struct world *w)
+{
+	/* VHOST_SET_FEATURES, version 1, eight bytes to follow; they do not */
+	const uint32_t head[3] = {VHOST_SET_FEATURES, 1, 8};
+	struct guest *g = guest_plan(w, 2);
+	struct switch_req q = {.op = SWITCH_OP_ADD, .port = g->cfg};
+	int listener, fd;
+
+	require(fdmsg_listen(g->cfg.socket, SOCK_STREAM, &listener) == 0, "listen");
+	require(world_call(w, &q).error == 0, "adding c");
+	fd = accept(listener, NULL, NULL);
+	require(fd >= 0 && write(fd, head, sizeof(head)) == sizeof(head), "half a message");
+	usleep(20000);
+	guests(w, 2);
+	introduce(w, 2);
+	require(world_stats(w, g).bad_guest > 0, "nobody counted it");
+	close(fd);
+	close(listener);
+	unlink(g->cfg.socket);
+}
+
 /* A guest that takes its memory away under the switch's feet. */
 static void
 check_truncation(struct world *w)
@@ -360,12 +383,12 @@ static const struct scenario {
 	const char *name;
 	void (*run)(struct world *w);
 } scenarios[] = {
-	{"learning", check_learning},   {"networks", check_networks},
-	{"drops", check_drops},         {"jumbo", check_jumbo},
-	{"ageing", check_ageing},       {"queues", check_queues},
-	{"control", check_control},     {"churn", check_churn},
-	{"reconnect", check_reconnect}, {"truncation", check_truncation},
-	{"signals", check_signals},
+	{"learning", check_learning},     {"networks", check_networks},
+	{"drops", check_drops},           {"jumbo", check_jumbo},
+	{"ageing", check_ageing},         {"queues", check_queues},
+	{"control", check_control},       {"churn", check_churn},
+	{"reconnect", check_reconnect},   {"stall", check_stall},
+	{"truncation", check_truncation}, {"signals", check_signals},
 };
 
 static void
