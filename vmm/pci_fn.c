@@ -247,7 +247,8 @@ bars_assign(struct pci *p, struct pci_fn *f)
 			continue;
 		/* At least a page apart, so that a guest can map each by itself. */
 		base = align_up(p->next_bar, MAX_OF(b->size, 4096));
-		if (b->size > GPA_PCI_BARS + GPA_PCI_BARS_SIZE - base)
+		if (base > GPA_PCI_BARS + GPA_PCI_BARS_SIZE - 1 ||
+		    b->size > GPA_PCI_BARS + GPA_PCI_BARS_SIZE - base)
 			return -ENOSPC;
 		pci_put(f->config, reg, 4, (uint32_t)base | (pci_get(f->config, reg, 4) & 0xf));
 		p->next_bar = base + b->size;
