@@ -16,6 +16,7 @@
 struct draft {
 	struct site *site;
 	struct arena arena; /* the trees */
+	size_t node_budget; /* how much larger they may still grow */
 	struct problems problems;
 	struct node *host_doc;                /* NULL: none was given */
 	struct node **network_doc, **vnf_doc; /* parallel to site->networks and site->vnfs */

@@ -154,7 +154,7 @@ add_buffer(struct draft *d, const char *name, const char *base_dir, const void *
 
 	if (!kept)
 		return -ENOMEM;
-	r = node_read(kept, data, size, &d->arena, &d->problems, &documents);
+	r = node_read(kept, data, size, &d->arena, &d->node_budget, &d->problems, &documents);
 	if (r < 0)
 		return r;
 	for (struct node *doc = documents->first; doc; doc = doc->next) {
@@ -227,7 +227,7 @@ site_free(struct site *s)
 static int
 draft_init(struct draft *d)
 {
-	*d = (struct draft){0};
+	*d = (struct draft){.node_budget = NODE_COUNT_MAX};
 	d->site = calloc(1, sizeof(*d->site));
 	if (!d->site)
 		return -ENOMEM;

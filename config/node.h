@@ -15,8 +15,8 @@
 #include "config/site.h"
 
 #define NODE_DEPTH_MAX 64
-#define NODE_COUNT_MAX 262144u
-#define NODE_KEYS_MAX  256u /* in one mapping */
+#define NODE_COUNT_MAX 262144u /* in all files of a load */
+#define NODE_KEYS_MAX  256u    /* in one mapping */
 
 enum node_kind { NODE_SCALAR, NODE_MAP, NODE_LIST };
 
@@ -35,10 +35,11 @@ struct node {
 /*
  * Reads every document of @size bytes. The roots come as children of *@ret, a NODE_LIST made in
  * @arena; @file_name must live as long as the tree. Problems are added to @p; what could be read
- * before a fatal one is still returned, and p->cut_short is set. 0 or -ENOMEM.
+ * before a fatal one is still returned, and p->cut_short is set. Each node is taken from *@budget,
+ * and none is made when that is 0. 0 or -ENOMEM.
  */
 int node_read(const char *file_name, const void *data, size_t size, struct arena *arena,
-	      struct problems *p, struct node **ret);
+	      size_t *budget, struct problems *p, struct node **ret);
 
 /* The child of a mapping under @key, or NULL. @n may be NULL. */
 struct node *node_get(const struct node *n, const char *key);

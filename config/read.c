@@ -21,7 +21,7 @@ struct reader {
 	size_t size;
 	struct arena *arena;
 	struct problems *p;
-	size_t count;
+	size_t *budget;
 };
 
 static struct where
@@ -39,7 +39,9 @@ at_offset(const struct reader *r, size_t offset)
 	struct where w = {.file = r->file_name, .line = 1, .column = 1};
 
 	for (size_t i = 0; i < offset && i < r->size; i++) {
-		if (r->data[i] == '\n') {
+		bool cr = r->data[i] == '\r' && (i + 1 == r->size || r->data[i + 1] != '\n');
+
+		if (cr || r->data[i] == '\n') {
 			w.line++;
 			w.column = 1;
 		} else if ((r->data[i] & 0xc0) != 0x80) {
@@ -94,11 +96,12 @@ make_node(struct reader *r, enum node_kind kind, const yaml_mark_t *mark, struct
 	struct where w = at(r, mark);
 	struct node *n;
 
-	if (++r->count > NODE_COUNT_MAX) {
-		problem_add(r->p, r->p->file, &w, NULL, "more than %u values in one file",
+	if (*r->budget == 0) {
+		problem_add(r->p, r->p->file, &w, NULL, "more than %u values in one site",
 			    NODE_COUNT_MAX);
 		return stop(r);
 	}
+	--*r->budget;
 	n = arena_alloc(r->arena, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
@@ -349,11 +352,11 @@ refuse_directives(struct reader *r)
 }
 
 int
-node_read(const char *file_name, const void *data, size_t size, struct arena *arena,
+node_read(const char *file_name, const void *data, size_t size, struct arena *arena, size_t *budget,
 	  struct problems *p, struct node **ret)
 {
 	static const unsigned char bom[] = {0xef, 0xbb, 0xbf};
-	struct reader r = {.file_name = file_name, .arena = arena, .p = p};
+	struct reader r = {.file_name = file_name, .arena = arena, .budget = budget, .p = p};
 	bool has_bom = size >= sizeof(bom) && memcmp(data, bom, sizeof(bom)) == 0;
 	struct node *list;
 	int e;

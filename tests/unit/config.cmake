@@ -2,6 +2,7 @@
 unit_test(config_check config base)
 unit_test(config_engine config base)
 unit_test(config_golden config base)
+unit_test(config_hostile config base)
 unit_test(config_load config base)
 unit_test(config_mutate config base)
 unit_test(config_oom config base)

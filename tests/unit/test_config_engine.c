@@ -95,12 +95,13 @@ bind_text(const char *yaml, struct thing *ret)
 	struct problems p = {0};
 	struct config_problems out;
 	struct arena arena = {0};
+	size_t budget = NODE_COUNT_MAX;
 	struct node *docs = NULL;
 	char *all = calloc(1, 8192);
 
 	memset(ret, 0, sizeof(*ret));
 	assert_non_null(all);
-	assert_int_equal(node_read("t", yaml, strlen(yaml), &arena, &p, &docs), 0);
+	assert_int_equal(node_read("t", yaml, strlen(yaml), &arena, &budget, &p, &docs), 0);
 	assert_int_equal(bind_document(&thing_schema, docs->first, "it", &p, ret), 0);
 	problem_finish(&p, &out);
 	for (size_t i = 0; i < out.n; i++)

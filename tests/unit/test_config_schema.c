@@ -155,11 +155,12 @@ test_vocabulary(void **state)
 	struct config_problems out;
 	struct problems p = {0};
 	struct arena arena = {0};
+	size_t budget = NODE_COUNT_MAX;
 	struct node *docs;
 	size_t later = 0, lines = 0;
 	int kind = 0;
 
-	assert_int_equal(node_read("v", text, strlen(text), &arena, &p, &docs), 0);
+	assert_int_equal(node_read("v", text, strlen(text), &arena, &budget, &p, &docs), 0);
 	assert_int_equal(problem_finish(&p, &out), 0);
 	assert_int_equal(docs->n, KIND_COUNT);
 	for (const struct node *doc = docs->first; doc; doc = doc->next)
