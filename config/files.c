@@ -114,13 +114,14 @@ int
 file_read(const char *path, bool regular_only, char **ret, size_t *ret_size, struct problems *p)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
+	const char *shown = is_stdin ? "stdin" : path;
 	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (regular_only ? O_NONBLOCK : 0);
 	int fd = is_stdin ? STDIN_FILENO : open(path, flags);
 	struct stat st;
 	int r;
 
 	if (fd < 0)
-		return fail(p, path, -errno, NULL);
+		return fail(p, shown, -errno, NULL);
 	if (fstat(fd, &st) < 0)
 		r = -errno;
 	else if (regular_only && !S_ISREG(st.st_mode))
@@ -132,8 +133,8 @@ file_read(const char *path, bool regular_only, char **ret, size_t *ret_size, str
 	if (!is_stdin)
 		close(fd);
 	if (r == -EFBIG)
-		return fail(p, path, r, "larger than 4 MiB; no declaration is");
+		return fail(p, shown, r, "larger than 4 MiB; no declaration is");
 	if (r == -EMEDIUMTYPE)
-		return fail(p, path, r, "not a regular file");
-	return r < 0 ? fail(p, path, r, NULL) : 0;
+		return fail(p, shown, r, "not a regular file");
+	return r < 0 ? fail(p, shown, r, NULL) : 0;
 }

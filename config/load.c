@@ -310,6 +310,7 @@ folder_of(const char *path, char folder[SITE_PATH_MAX])
 int
 config_load(const char *path, struct site **ret, struct config_problems *ret_problems)
 {
+	const char *shown = strcmp(path, "-") == 0 ? "stdin" : path;
 	char folder[SITE_PATH_MAX];
 	struct draft d;
 	struct stat st;
@@ -319,12 +320,12 @@ config_load(const char *path, struct site **ret, struct config_problems *ret_pro
 	if (r == 0 && strlen(path) >= SITE_PATH_MAX)
 		r = -ENAMETOOLONG;
 	if (r < 0)
-		return draft_finish(&d, path, r, ret, ret_problems);
+		return draft_finish(&d, shown, r, ret, ret_problems);
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
 		r = add_folder(&d, path);
 	} else {
 		folder_of(path, folder);
 		r = add_file(&d, path, folder, false);
 	}
-	return draft_finish(&d, path, r, ret, ret_problems);
+	return draft_finish(&d, shown, r, ret, ret_problems);
 }

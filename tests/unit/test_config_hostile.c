@@ -42,6 +42,11 @@ test_bytes(void **state)
 		assert_string_equal(problems.item[0].text, c[i].want);
 		config_problems_free(&problems);
 	}
+	/* Lines may end as on other systems; the places stay right. */
+	assert_complaints("# a\r\nkind:\r\n  hots\r\n",
+			  "t.yaml:3:3: kind hots is not Host, Network or VNF; did you mean Host?");
+	assert_complaints("# a\rb: \x01", "t.yaml:2:4: not UTF-8 text: control characters are not "
+					  "allowed (byte 0x01)");
 	/* A byte order mark is no part of the text. */
 	assert_complaints("\xef\xbb\xbfkind: host\n",
 			  "t.yaml:1:7: kind host is not Host, Network or VNF; did you mean Host?");

@@ -269,10 +269,11 @@ test_stdin(void **state)
 	config_problems_free(&problems);
 	/* At the end of the pipe, and still open: config_load() closes only what it opened. */
 	assert_int_equal(config_load("-", &site, &problems), -EINVAL);
-	assert_string_equal(problems.item[0].text, "-: no document in it");
+	assert_string_equal(problems.item[0].text, "stdin: no document in it");
 	config_problems_free(&problems);
 	close(STDIN_FILENO);
 	assert_int_equal(config_load("-", &site, &problems), -EBADF);
+	assert_string_equal(problems.item[0].text, "stdin: Bad file descriptor");
 	config_problems_free(&problems);
 	assert_true(dup2(saved, STDIN_FILENO) >= 0);
 	close(saved);
