@@ -1,0 +1,741 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vhost-user front end against back ends of the test's own, over a socketpair: one that behaves, and
+ * ones that lie, hang or die at each single message. What must hold: no hang of ours beyond the
+ * stated times, every fd closed, "down" with words exactly once a connection, and the next back end
+ * served as if nothing had been.
+ */
+#include "tests/unit/vmm_fake.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "vmm/vhost_user.h"
+#include "vmm/vhost_user_plan.h"
+
+#define ALL_FEATURES                                                                               \
+	(VU_RING_FEATURES | VU_F_PROTOCOL_FEATURES | 1ull << 3 | 1ull << 17 | 1ull << 22)
+
+/* --- the back end --- */
+
+enum lie {
+	BEHAVE,
+	DIE,          /* closes instead of an answer */
+	DIE_HALF,     /* closes in the middle of one */
+	MUTE,         /* never answers again */
+	NONSENSE,     /* random bytes */
+	WRONG_NUMBER, /* answers another request */
+	NO_REPLY_BIT,
+	WRONG_VERSION,
+	TOO_LONG, /* a size beyond any message */
+	SHORT,    /* a body that is too short */
+	REFUSE,   /* REPLY_ACK with an error */
+	EXTRA_FD,
+	TWICE, /* the answer, and the answer again */
+	LIES
+};
+
+struct back_end {
+	int fd;
+	enum lie lie;
+	unsigned int at; /* the message that is lied about, counted from 0 */
+	unsigned int n;  /* messages heard */
+	uint64_t features, protocol;
+	uint64_t pairs;
+	/* What it was told: */
+	uint64_t got_features;
+	struct vu_memory memory;
+	struct {
+		uint32_t num, base;
+		struct vu_addr addr;
+		unsigned int kicks, calls, errs;
+		int enabled;
+		bool running;
+	} ring[VU_RINGS_MAX];
+	unsigned int inflight_set;
+	uint32_t log[256];
+};
+
+static void
+back_end_init(struct back_end *b, enum lie lie, unsigned int at)
+{
+	*b = (struct back_end){
+		.fd = -1,
+		.lie = lie,
+		.at = at,
+		.features = ALL_FEATURES,
+		.protocol = VU_PF_MQ | VU_PF_REPLY_ACK | VU_PF_INFLIGHT | VU_PF_MTU,
+		.pairs = 2,
+	};
+}
+
+static void
+send_answer(struct back_end *b, struct vu_msg *m)
+{
+	static const uint8_t noise[600] = {0xde, 0xad, 0xbe, 0xef, 0xff, 0xff, 0xff, 0xff, 0xff};
+	bool lie = b->n - 1 == b->at;
+	int spare = -1;
+
+	m->head.flags = VU_VERSION | VU_REPLY;
+	switch (lie ? b->lie : BEHAVE) {
+	case NONSENSE:
+		(void)!send(b->fd, noise, sizeof(noise), MSG_NOSIGNAL);
+		return;
+	case WRONG_NUMBER:
+		m->head.request ^= 1;
+		break;
+	case NO_REPLY_BIT:
+		m->head.flags = VU_VERSION;
+		break;
+	case WRONG_VERSION:
+		m->head.flags = 2 | VU_REPLY;
+		break;
+	case TOO_LONG:
+		m->head.size = 0xffffffffu;
+		(void)!send(b->fd, &m->head, sizeof(m->head), MSG_NOSIGNAL);
+		return;
+	case SHORT:
+		m->head.size = 4;
+		break;
+	case REFUSE:
+		m->body.u64 = 1;
+		break;
+	case EXTRA_FD:
+		spare = dup(b->fd);
+		m->fds[m->n_fds++] = spare;
+		break;
+	case DIE_HALF:
+		(void)!send(b->fd, m, 15, MSG_NOSIGNAL);
+		close(b->fd);
+		b->fd = -1;
+		return;
+	case TWICE:
+		vu_send(b->fd, m);
+		break;
+	default:
+		break;
+	}
+	vu_send(b->fd, m);
+	if (spare >= 0)
+		close(spare);
+}
+
+static void
+answer_inflight(struct back_end *b, struct vu_msg *m)
+{
+	int fd = memfd_create("inflight", MFD_CLOEXEC);
+
+	assert_true(fd >= 0 && ftruncate(fd, 8192) == 0);
+	m->body.inflight.mmap_size = 8192;
+	m->fds[0] = fd;
+	m->n_fds = 1;
+	send_answer(b, m);
+	close(fd);
+}
+
+static void
+note_ring(struct back_end *b, const struct vu_msg *m)
+{
+	uint32_t i = m->body.state.index & 0xff;
+
+	if (i >= VU_RINGS_MAX) /* not a ring's message */
+		return;
+	switch (m->head.request) {
+	case VU_SET_VRING_NUM:
+		b->ring[i].num = m->body.state.num;
+		break;
+	case VU_SET_VRING_BASE:
+		b->ring[i].base = m->body.state.num;
+		break;
+	case VU_SET_VRING_ADDR:
+		b->ring[i].addr = m->body.addr;
+		break;
+	case VU_SET_VRING_KICK:
+		assert_int_equal(m->n_fds, 1);
+		/* Everything else is known by now. */
+		assert_true(b->ring[i].num && b->ring[i].addr.desc && b->ring[i].calls);
+		assert_true(b->memory.n > 0 && b->got_features);
+		b->ring[i].kicks++;
+		b->ring[i].running = true;
+		break;
+	case VU_SET_VRING_CALL:
+		assert_int_equal(m->n_fds, 1);
+		b->ring[i].calls++;
+		break;
+	case VU_SET_VRING_ERR:
+		assert_int_equal(m->n_fds, 1);
+		b->ring[i].errs++;
+		break;
+	case VU_SET_VRING_ENABLE:
+		b->ring[i].enabled = (int)m->body.state.num;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+back_end_answer(struct back_end *b, struct vu_msg *m)
+{
+	struct vu_msg a = {.head = m->head};
+	uint64_t u64 = 0;
+
+	a.head.size = 8;
+	switch (m->head.request) {
+	case VU_GET_FEATURES:
+		u64 = b->features;
+		break;
+	case VU_GET_PROTOCOL_FEATURES:
+		u64 = b->protocol;
+		break;
+	case VU_GET_QUEUE_NUM:
+		u64 = b->pairs;
+		break;
+	case VU_GET_INFLIGHT_FD:
+		a.head.size = sizeof(struct vu_inflight);
+		a.body.inflight = m->body.inflight;
+		answer_inflight(b, &a);
+		return;
+	case VU_GET_VRING_BASE:
+		a.body.state = m->body.state;
+		a.body.state.num = 0x77;
+		b->ring[m->body.state.index].running = false;
+		send_answer(b, &a);
+		return;
+	default:
+		if (!(m->head.flags & VU_NEED_REPLY))
+			return;
+		break;
+	}
+	a.body.u64 = u64;
+	send_answer(b, &a);
+}
+
+/* Deals with one message if there is one. false: nothing came. */
+static bool
+back_end_step(struct back_end *b, int wait_ms)
+{
+	struct pollfd p = {.fd = b->fd, .events = POLLIN};
+	struct vu_rx rx = {0};
+
+	if (b->fd < 0 || poll(&p, 1, wait_ms) != 1)
+		return false;
+	if (vu_receive(b->fd, &rx) != 1) {
+		close(b->fd);
+		b->fd = -1;
+		return false;
+	}
+	if (b->n < ARRAY_SIZE(b->log))
+		b->log[b->n] = rx.msg.head.request;
+	b->n++;
+	if (rx.msg.head.request == VU_SET_FEATURES)
+		b->got_features = rx.msg.body.u64;
+	if (rx.msg.head.request == VU_SET_MEM_TABLE) {
+		b->memory = rx.msg.body.memory;
+		assert_int_equal(rx.msg.n_fds, b->memory.n);
+	}
+	if (rx.msg.head.request == VU_SET_INFLIGHT_FD)
+		b->inflight_set += rx.msg.n_fds == 1;
+	note_ring(b, &rx.msg);
+	if (b->n - 1 >= b->at && b->lie == MUTE) {
+		/* hears, says nothing */
+	} else if (b->n - 1 == b->at && b->lie == DIE) {
+		close(b->fd);
+		b->fd = -1;
+	} else {
+		back_end_answer(b, &rx.msg);
+	}
+	vu_rx_reset(&rx);
+	return true;
+}
+
+/* --- the front end under test --- */
+
+struct bench {
+	struct fake *f;
+	struct vhost_user vu;
+	struct vhost_user_ring ring[4];
+	int kick, call[2];
+	unsigned int ups, downs, bad;
+	char why[256];
+};
+
+static void
+on_up(void *arg)
+{
+	struct bench *t = arg;
+
+	assert_true(t->vu.up);
+	t->ups++;
+}
+
+static void
+on_down(void *arg, const char *why, bool bad)
+{
+	struct bench *t = arg;
+
+	assert_true(t->vu.fd >= 0);
+	assert_true(why[0] != '\0');
+	t->downs++;
+	t->bad += bad;
+	snprintf(t->why, sizeof(t->why), "%s", why);
+}
+
+static const struct vhost_user_cb cb = {on_up, on_down};
+
+static int
+set_up(void **state)
+{
+	struct bench *t = calloc(1, sizeof(*t));
+
+	t->f = fake_new();
+	assert_int_equal(vhost_user_init(&t->vu, &t->f->vm.mem, "nic", 4, 1500, &cb, t), 0);
+	t->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	t->call[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	t->call[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	for (unsigned int i = 0; i < 4; i++)
+		t->ring[i] = (struct vhost_user_ring){
+			.enabled = i < 2,
+			.size = 64,
+			.desc = mem_at(&t->f->vm.mem, 0x10000 + 0x2000 * i, 1024),
+			.driver = mem_at(&t->f->vm.mem, 0x10800 + 0x2000 * i, 256),
+			.device = mem_at(&t->f->vm.mem, 0x11000 + 0x2000 * i, 1024),
+			.kick = t->kick,
+			.call = t->call[0],
+		};
+	*state = t;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct bench *t = *state;
+
+	vhost_user_fini(&t->vu);
+	close(t->kick);
+	close(t->call[0]);
+	close(t->call[1]);
+	fake_free(t->f);
+	free(t);
+	return 0;
+}
+
+static void
+connect_to(struct bench *t, struct back_end *b)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	b->fd = pair[1];
+	assert_int_equal(vhost_user_attach(&t->vu, pair[0]), 0);
+}
+
+/* What the owner's loop would do, until nothing moves any more. */
+static void
+settle(struct bench *t, struct back_end *b)
+{
+	for (bool moved = true; moved;) {
+		struct pollfd p = {.fd = t->vu.fd, .events = POLLIN};
+
+		moved = b && back_end_step(b, 0);
+		if (t->vu.fd >= 0 && poll(&p, 1, 0) == 1) {
+			vhost_user_ready(&t->vu);
+			moved = true;
+		}
+	}
+}
+
+static void
+start_rings(struct bench *t, uint64_t features, bool packed, unsigned int n)
+{
+	vhost_user_start(&t->vu, features, packed);
+	for (unsigned int i = 0; i < n; i++)
+		vhost_user_ring(&t->vu, i, &t->ring[i]);
+	vhost_user_go(&t->vu);
+}
+
+static unsigned int
+count_log(const struct back_end *b, uint32_t request)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < b->n && i < ARRAY_SIZE(b->log); i++)
+		n += b->log[i] == request;
+	return n;
+}
+
+static unsigned int
+open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* --- back ends that behave --- */
+
+static void
+everything_is_told(void **state)
+{
+	struct bench *t = *state;
+	struct back_end b;
+
+	back_end_init(&b, BEHAVE, 0);
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(t->ups, 1);
+	assert_int_equal(vhost_user_pairs(&t->vu), 2);
+	assert_int_equal(b.got_features, 0); /* no driver, no rings */
+	start_rings(t, VU_RING_FEATURES | 1 << 22 | 1 << 3 | 1ull << 40, true, 4);
+	settle(t, &b);
+	assert_int_equal(b.got_features,
+			 VU_RING_FEATURES | 1 << 22 | 1 << 3 | VU_F_PROTOCOL_FEATURES);
+	assert_int_equal(b.memory.n, 2);
+	assert_int_equal(b.memory.region[1].gpa, GPA_HIGH_RAM);
+	assert_int_equal(b.memory.region[1].size, FAKE_HIGH);
+	assert_int_equal(b.memory.region[0].user, (uintptr_t)t->f->vm.mem.region[0].hva);
+	assert_int_equal(count_log(&b, VU_NET_SET_MTU), 1);
+	assert_int_equal(count_log(&b, VU_GET_INFLIGHT_FD), 1);
+	assert_int_equal(b.inflight_set, 1);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(b.ring[i].num, 64);
+		assert_int_equal(b.ring[i].base, 0x80008000u);
+		assert_int_equal(b.ring[i].addr.desc, (uintptr_t)t->ring[i].desc);
+		assert_int_equal(b.ring[i].addr.avail, (uintptr_t)t->ring[i].driver);
+		assert_int_equal(b.ring[i].addr.used, (uintptr_t)t->ring[i].device);
+		assert_int_equal(b.ring[i].kicks, 1);
+		assert_int_equal(b.ring[i].calls, 1);
+		assert_int_equal(b.ring[i].errs, 1);
+		assert_int_equal(b.ring[i].enabled, i < 2);
+	}
+	/* More queues, another vector: only that is said. */
+	b.n = 0;
+	t->ring[2].enabled = t->ring[3].enabled = true;
+	t->ring[1].call = t->call[1];
+	for (unsigned int i = 0; i < 4; i++)
+		vhost_user_ring(&t->vu, i, &t->ring[i]);
+	vhost_user_go(&t->vu);
+	settle(t, &b);
+	assert_int_equal(b.n, 3);
+	assert_int_equal(b.ring[3].enabled, 1);
+	assert_int_equal(b.ring[1].calls, 2);
+	assert_int_equal(t->downs, 0);
+	close(b.fd);
+	settle(t, NULL);
+	assert_int_equal(t->downs, 1);
+	assert_int_equal(t->bad, 0);
+}
+
+/* Without protocol features: nothing is acknowledged, nothing enabled, all is told. */
+static void
+the_oldest_kind(void **state)
+{
+	struct bench *t = *state;
+	struct back_end b;
+
+	back_end_init(&b, BEHAVE, 0);
+	b.features = 1ull << 32;
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(t->ups, 1);
+	assert_int_equal(vhost_user_pairs(&t->vu), 1);
+	start_rings(t, 1ull << 32, false, 2);
+	settle(t, &b);
+	assert_int_equal(b.ring[1].kicks, 1);
+	assert_int_equal(count_log(&b, VU_SET_VRING_ENABLE), 0);
+	assert_int_equal(count_log(&b, VU_GET_PROTOCOL_FEATURES), 0);
+	assert_int_equal(count_log(&b, VU_GET_INFLIGHT_FD), 0);
+	close(b.fd);
+	settle(t, NULL);
+}
+
+/* The driver is there before the back end, and the next back end finds where the last one was. */
+static void
+comes_back(void **state)
+{
+	struct bench *t = *state;
+	uint16_t *used = t->ring[0].device;
+	struct back_end b, c;
+
+	start_rings(t, VU_RING_FEATURES & ~(1ull << 34), false, 2);
+	back_end_init(&b, BEHAVE, 0);
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(b.ring[0].base, 0);
+	assert_int_equal(b.ring[0].kicks, 1);
+	used[1] = 41; /* it did something */
+	close(b.fd);
+	settle(t, NULL);
+	assert_int_equal(t->downs, 1);
+	used[1] = 43; /* its last breath is seen too */
+	for (uint64_t drop; read(t->kick, &drop, 8) > 0 || read(t->call[0], &drop, 8) > 0;)
+		;
+	back_end_init(&c, BEHAVE, 0);
+	connect_to(t, &c);
+	settle(t, &c);
+	assert_int_equal(c.ring[0].base, 43);
+	assert_int_equal(c.ring[1].base, 0);
+	assert_int_equal(c.inflight_set, 1);
+	assert_int_equal(count_log(&c, VU_GET_INFLIGHT_FD), 0); /* the same region as before */
+	/* Both sides look again. */
+	uint64_t n;
+	assert_int_equal(read(t->kick, &n, 8), 8);
+	assert_int_equal(read(t->call[0], &n, 8), 8);
+	close(c.fd);
+	settle(t, NULL);
+}
+
+static void
+unsuitable(void **state)
+{
+	struct bench *t = *state;
+	struct back_end b;
+
+	/* The driver took packed rings while nobody was there; this one has none. */
+	start_rings(t, VU_RING_FEATURES, true, 4);
+	back_end_init(&b, BEHAVE, 0);
+	b.features &= ~(1ull << 34);
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(t->ups, 0);
+	assert_int_equal(t->downs, 1);
+	assert_non_null(strstr(t->why, "RING_PACKED"));
+	assert_int_equal(b.got_features, 0);
+	/* Two pairs are in use, this one serves one. */
+	back_end_init(&b, BEHAVE, 0);
+	b.pairs = 1;
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(t->downs, 2);
+	assert_non_null(strstr(t->why, "2 queue pairs"));
+	/* Refused back ends leave nothing behind: a good one is served. */
+	back_end_init(&b, BEHAVE, 0);
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(t->ups, 1);
+	assert_int_equal(b.ring[3].kicks, 1);
+	close(b.fd);
+	settle(t, NULL);
+}
+
+static void
+second_is_refused(void **state)
+{
+	struct bench *t = *state;
+	struct back_end b;
+	int pair[2];
+	char c;
+
+	back_end_init(&b, BEHAVE, 0);
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(vhost_user_attach(&t->vu, pair[0]), -EBUSY);
+	assert_int_equal(read(pair[1], &c, 1), 0);
+	close(pair[1]);
+	assert_int_equal(t->downs, 0);
+	assert_true(t->vu.up);
+	close(b.fd);
+	settle(t, NULL);
+}
+
+/* --- back ends that do not --- */
+
+/* Each lie at each message of a whole life; then a good one. */
+static void
+liars(void **state)
+{
+	struct bench *t = *state;
+	unsigned int fds = 0, caught = 0;
+
+	for (int lie = DIE; lie < LIES; lie++) {
+		for (unsigned int at = 0; at < 40; at++) {
+			unsigned int downs = t->downs;
+			struct back_end b;
+
+			start_rings(t, VU_RING_FEATURES, at & 1, 2);
+			back_end_init(&b, (enum lie)lie, at);
+			connect_to(t, &b);
+			settle(t, &b);
+			if (lie == MUTE && t->vu.fd >= 0 && t->vu.waiting) {
+				/* Nobody waits for real: the timer is made to fire now. */
+				struct itimerspec now = {.it_value = {0, 1}};
+				struct pollfd p = {.fd = t->vu.timer, .events = POLLIN};
+
+				assert_int_equal(timerfd_settime(t->vu.timer, 0, &now, NULL), 0);
+				assert_int_equal(poll(&p, 1, 1000), 1);
+				vhost_user_expired(&t->vu);
+				assert_int_equal(t->downs, downs + 1);
+				assert_non_null(strstr(t->why, "no answer"));
+			}
+			if (t->downs != downs) {
+				caught++;
+				assert_true(t->vu.fd < 0);
+				assert_int_equal(t->downs, downs + 1);
+			}
+			if (b.fd >= 0) {
+				close(b.fd);
+				b.fd = -1;
+			}
+			settle(t, NULL);
+			assert_true(t->vu.fd < 0);
+			vhost_user_stop(&t->vu);
+			if (fds == 0)
+				fds = open_fds();
+			assert_int_equal(open_fds(), fds); /* nothing leaks */
+		}
+	}
+	assert_true(caught > 250);
+	unsigned int ups = t->ups;
+	struct back_end b;
+	start_rings(t, VU_RING_FEATURES, true, 4);
+	back_end_init(&b, BEHAVE, 0);
+	connect_to(t, &b);
+	settle(t, &b);
+	assert_int_equal(t->ups, ups + 1);
+	assert_int_equal(b.ring[3].kicks, 1);
+	close(b.fd);
+	settle(t, NULL);
+}
+
+/* Unasked messages, bit by bit, and random bytes. */
+static void
+noise(void **state)
+{
+	struct bench *t = *state;
+
+	for (uint64_t seed = 0; seed < 300; seed++) {
+		struct rnd r = {seed};
+		struct back_end b;
+		uint8_t bytes[64];
+
+		back_end_init(&b, BEHAVE, 0);
+		start_rings(t, VU_RING_FEATURES, true, 2);
+		connect_to(t, &b);
+		for (unsigned int i = rnd_to(&r, 40); i > 0; i--) {
+			back_end_step(&b, 0);
+			if (t->vu.fd >= 0)
+				vhost_user_ready(&t->vu);
+		}
+		for (unsigned int i = 0; i < 20 && b.fd >= 0 && t->vu.fd >= 0; i++) {
+			for (unsigned int k = 0; k < sizeof(bytes); k++)
+				bytes[k] = (uint8_t)(rnd_to(&r, 2) ? rnd(&r) : rnd_to(&r, 6));
+			(void)!send(b.fd, bytes, 1 + rnd_to(&r, sizeof(bytes)), MSG_NOSIGNAL);
+			vhost_user_ready(&t->vu);
+		}
+		if (b.fd >= 0)
+			close(b.fd);
+		settle(t, NULL);
+		assert_true(t->vu.fd < 0);
+		vhost_user_stop(&t->vu);
+	}
+	assert_true(t->bad > 100);
+}
+
+/* --- taking rings back, with a back end in a thread --- */
+
+struct threaded {
+	struct back_end b;
+	atomic_bool stop;
+	pthread_t thread;
+};
+
+static void *
+back_end_thread(void *arg)
+{
+	struct threaded *h = arg;
+
+	while (!atomic_load(&h->stop))
+		back_end_step(&h->b, 5);
+	return NULL;
+}
+
+static void
+rings_come_back(void **state)
+{
+	struct bench *t = *state;
+	struct threaded h = {.stop = false};
+
+	back_end_init(&h.b, BEHAVE, 0);
+	start_rings(t, VU_RING_FEATURES, true, 2);
+	connect_to(t, &h.b);
+	settle(t, &h.b);
+	assert_int_equal(pthread_create(&h.thread, NULL, back_end_thread, &h), 0);
+	vhost_user_pause(&t->vu);
+	assert_false(h.b.ring[0].running || h.b.ring[1].running);
+	assert_true(t->vu.up && !t->vu.dying);
+	atomic_store(&h.stop, true);
+	pthread_join(h.thread, NULL);
+	/* It goes on where the back end said it was. */
+	vhost_user_resume(&t->vu);
+	settle(t, &h.b);
+	assert_int_equal(h.b.ring[0].base, 0x00770077);
+	assert_int_equal(h.b.ring[0].kicks, 2);
+	assert_int_equal(count_log(&h.b, VU_SET_MEM_TABLE), 1);
+	/* A reset, and the driver comes again: from the beginning. */
+	atomic_store(&h.stop, false);
+	assert_int_equal(pthread_create(&h.thread, NULL, back_end_thread, &h), 0);
+	vhost_user_stop(&t->vu);
+	atomic_store(&h.stop, true);
+	pthread_join(h.thread, NULL);
+	start_rings(t, 1ull << 32, false, 2);
+	settle(t, &h.b);
+	assert_int_equal(h.b.ring[0].base, 0);
+	assert_int_equal(h.b.got_features, 1ull << 32 | VU_F_PROTOCOL_FEATURES);
+	assert_int_equal(t->downs, 0);
+	close(h.b.fd);
+	settle(t, NULL);
+}
+
+/* One that keeps the rings is cut off after VU_STOP_MS, and not much later. */
+static void
+rings_are_taken(void **state)
+{
+	struct bench *t = *state;
+	struct back_end b;
+	struct timespec t0, t1;
+	long ms;
+
+	back_end_init(&b, BEHAVE, 0);
+	start_rings(t, VU_RING_FEATURES, true, 2);
+	connect_to(t, &b);
+	settle(t, &b);
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	vhost_user_stop(&t->vu);
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	ms = (t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000;
+	assert_true(ms >= VU_STOP_MS - 10 && ms < 3 * VU_STOP_MS);
+	assert_int_equal(t->downs, 0); /* said by the loop, not here */
+	settle(t, &b);
+	assert_int_equal(t->downs, 1);
+	assert_non_null(strstr(t->why, "did not let go"));
+	assert_true(t->vu.fd < 0);
+	if (b.fd >= 0)
+		close(b.fd);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(everything_is_told), T(the_oldest_kind), T(comes_back), T(unsuitable),
+		T(second_is_refused),  T(liars),           T(noise),      T(rings_come_back),
+		T(rings_are_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
