@@ -10,9 +10,8 @@
 
 #include <cmocka.h>
 
+#include "rt/plan_priv.h"
 #include "test_rt_site.h"
-
-#define SIZE_1GI (1ull << 30)
 
 /* Plans, frees the host, checks the verdict and that the words contain @words. */
 static void
@@ -101,7 +100,7 @@ test_too_few_1g_on_node(void **state)
 
 	site_init(&s);
 	v = site_add(&s, 1, 4 * GIB, false);
-	v->memory.page_size = SIZE_1GI;
+	v->memory.page_size = SIZE_1G;
 	v->numa_node = 1;
 	host_pages(t, 0, 0, 8);
 	host_pages(t, 1, 0, 3);
@@ -211,10 +210,10 @@ test_switch_takes_a_1g_page(void **state)
 
 	site_init(&s);
 	v = site_add(&s, 1, 2 * GIB, true);
-	v->memory.page_size = SIZE_1GI;
+	v->memory.page_size = SIZE_1G;
 	host_pages(t, 0, 31, 3);
 	p = expect_plan(t, &s);
-	assert_int_equal(p->switch_page_size, SIZE_1GI);
+	assert_int_equal(p->switch_page_size, SIZE_1G);
 	assert_int_equal(p->switch_pages, 1);
 	plan_free(p);
 	host_pages(t, 0, 31, 2);
@@ -424,7 +423,7 @@ test_wrong_vnfs(void **state)
 	v->cpu.vcpus = 1;
 	v->memory.page_size = 0;
 	expect_refusal(host_make(1, 4, 1), &s, EINVAL, "not a whole number of");
-	v->memory.page_size = SIZE_1GI;
+	v->memory.page_size = SIZE_1G;
 	expect_refusal(host_make(1, 4, 1), &s, EINVAL, "not a whole number of");
 	v->memory.page_size = 2 * MIB;
 	v->cpu.threads = THREADS_REQUIRE;
@@ -539,6 +538,30 @@ test_reasons_overflow(void **state)
 	p = expect_plan(t, &s);
 	assert_int_equal(p->n_reasons, PLAN_REASONS_MAX);
 	assert_string_equal(p->reason[PLAN_REASONS_MAX - 1], "and 25 more reasons of this kind");
+	plan_free(p);
+	topo_free(t);
+}
+
+/* The audit believes nobody: a plan bent by hand is found out. */
+static void
+test_audit(void **state)
+{
+	struct topo *t = host_make(2, 4, 2);
+	struct test_site s;
+	struct plan *p;
+
+	site_init(&s);
+	site_add(&s, 2, 64 * MIB, true)->cpu.emulator = EMULATOR_ISOLATE;
+	p = expect_plan(t, &s);
+	assert_int_equal(p->n_reasons, 0);
+	p->vnf[0].cpu[0] = cpuset_next(&p->vnf[0].emulator, 0);
+	plan_audit(t, p);
+	assert_int_equal(p->n_reasons, 1);
+	assert_non_null(strstr(p->reason[0], "share their CPUs"));
+	assert_non_null(strstr(p->reason[0], "with emulator threads"));
+	assert_int_equal(p->vnf[0].priority[0], 0);
+	assert_int_equal(p->vnf[0].priority[1], 1);
+	assert_true(p->overlap);
 	plan_free(p);
 	topo_free(t);
 }
@@ -668,6 +691,7 @@ main(void)
 		cmocka_unit_test(test_housekeeping_not_isolated),
 		cmocka_unit_test(test_switch_near_its_users),
 		cmocka_unit_test(test_reasons_overflow),
+		cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_output_errors),

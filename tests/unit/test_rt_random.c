@@ -32,9 +32,11 @@ pick(unsigned int n)
 static struct topo *
 random_host(bool uniform)
 {
+	/* One draw a statement: compilers evaluate arguments in different orders. */
 	int nodes = 1 + (int)pick(3);
-	struct topo *t =
-		host_make(nodes, 1 + (int)pick(6u / (unsigned int)nodes), 1 + (int)pick(2));
+	int cores = 1 + (int)pick(6u / (unsigned int)nodes);
+	int smt = 1 + (int)pick(2);
+	struct topo *t = host_make(nodes, cores, smt);
 
 	for (size_t i = 0; !uniform && i < t->n_cpus && t->n_cpus > 1; i++) {
 		if (pick(6))
@@ -62,7 +64,9 @@ random_site(struct test_site *s, const struct topo *t)
 
 	site_init(s);
 	for (unsigned int i = 0; i < n; i++) {
-		struct site_vnf *v = site_add(s, 1 + pick(4), (1 + pick(64)) * 2 * MIB, pick(2));
+		unsigned int vcpus = 1 + pick(4), pages = 1 + pick(64);
+		bool link = pick(2);
+		struct site_vnf *v = site_add(s, vcpus, pages * 2 * MIB, link);
 
 		v->cpu.threads = (enum cpu_threads)pick(3);
 		v->cpu.emulator = pick(4) ? EMULATOR_SHARE : EMULATOR_ISOLATE;
@@ -70,8 +74,11 @@ random_site(struct test_site *s, const struct topo *t)
 			v->cpu.policy = CPU_SHARED;
 		if (!pick(4))
 			v->numa_node = t->node[pick((unsigned int)t->n_nodes)].os;
-		if (!pick(4) && v->cpu.policy == CPU_DEDICATED)
-			v->cpu.pin[pick(v->cpu.vcpus)] = t->cpu[pick((unsigned int)t->n_cpus)].os;
+		if (!pick(4) && v->cpu.policy == CPU_DEDICATED) {
+			int *pin = &v->cpu.pin[pick(v->cpu.vcpus)];
+
+			*pin = t->cpu[pick((unsigned int)t->n_cpus)].os;
+		}
 	}
 }
 
