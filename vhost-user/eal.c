@@ -90,14 +90,22 @@ check_memory(const struct eal_opts *o, const struct sysroot *root, struct err *e
 static int
 limit_affinity(const struct eal_opts *o, struct err *e)
 {
-	cpu_set_t set;
+	cpu_set_t set, got;
 
 	CPU_ZERO(&set);
 	CPU_SET(o->cpu, &set);
 	cpuset_for_each (cpu, &o->housekeeping)
 		CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+	if (sched_setaffinity(0, sizeof(set), &set) < 0 ||
+	    sched_getaffinity(0, sizeof(got), &got) < 0)
 		return err_sys(e, errno, "CPU %d and the housekeeping CPUs", o->cpu);
+	/* the kernel keeps what there is of a mask, in silence */
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set) && !CPU_ISSET(cpu, &got))
+			return err_set(e, EINVAL,
+				       "CPU %d is not there, is offline, or this process may not "
+				       "use it; see /proc/self/status, Cpus_allowed_list",
+				       cpu);
 	return 0;
 }
 

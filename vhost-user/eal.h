@@ -14,7 +14,7 @@
 struct rte_mempool;
 
 #define EAL_MEMORY_MIN 32 /* MiB; the pool is 10, vhost wants some a port */
-#define EAL_MEMORY_MAX (64u * 1024)
+#define EAL_MEMORY_MAX 65536
 
 struct eal_opts {
 	int cpu;                    /* of the polling thread */

@@ -72,6 +72,7 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 	if (r < 0)
 		return err_sys(e, -r, "port table");
 	sw->poller.tsc_hz = rte_get_tsc_hz();
+	sw->poller.shared = o->shared_cpu;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warn("memory cannot be locked: %s", strerror(errno));
 	r = eal_launch(&o->eal, poller_run, &sw->poller, e);

@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --memory MIB        hugepages to take (default 64)\n"
 	"  --node N            NUMA node of that memory (default: any)\n"
 	"  --priority N        SCHED_FIFO priority of the polling thread, 1..98 (default: none)\n"
+	"  --shared-cpu        others run on that CPU too: give it away when no frame waits\n"
 	"  --mac-table N       addresses that can be known at once (default 16384)\n"
 	"  --help, --version\n";
 
@@ -107,6 +108,7 @@ enum opt {
 	OPT_NODE,
 	OPT_PRIORITY,
 	OPT_MACS,
+	OPT_SHARED,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -120,6 +122,7 @@ static const struct option long_options[] = {
 	{"node", required_argument, NULL, OPT_NODE},
 	{"priority", required_argument, NULL, OPT_PRIORITY},
 	{"mac-table", required_argument, NULL, OPT_MACS},
+	{"shared-cpu", no_argument, NULL, OPT_SHARED},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{0},
@@ -149,6 +152,9 @@ take(struct options *o, enum opt opt, struct err *e)
 		return 0;
 	case OPT_VERSION:
 		o->version = true;
+		return 0;
+	case OPT_SHARED:
+		o->shared_cpu = true;
 		return 0;
 	case OPT_PATH:
 		o->control_path = optarg;

@@ -15,6 +15,7 @@
 struct options {
 	struct eal_opts eal;
 	uint32_t mac_entries;
+	bool shared_cpu;
 	int control_fd;           /* or -1 */
 	const char *control_path; /* or NULL; points into argv */
 	bool help, version;

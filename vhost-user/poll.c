@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vhost-user/poll.h"
 
+#include <sched.h>
+
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
@@ -173,7 +175,7 @@ forward_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **p
 		struct swport *out = NULL;
 		uint32_t verdict = decide(p, m, pkt[same], &out);
 
-		if (likely(verdict == FWD_TO && (out == only || same == 0) &&
+		if (likely(verdict == FWD_TO && out && (out == only || same == 0) &&
 			   pkt[same]->pkt_len <= out->max_len)) {
 			only = out;
 			continue;
@@ -202,7 +204,7 @@ release(struct poller *p, struct rte_mbuf **pkt, uint32_t n)
 		rte_pktmbuf_free_bulk(pkt, n);
 }
 
-static void
+static uint32_t
 poll_queue(struct poller *p, const struct port_member *m, int vid, uint32_t pair)
 {
 	struct rte_mbuf *pkt[SWITCH_BURST];
@@ -211,12 +213,13 @@ poll_queue(struct poller *p, const struct port_member *m, int vid, uint32_t pair
 
 	n = rte_vhost_dequeue_burst(vid, GUEST_TX(pair), p->pool, pkt, SWITCH_BURST);
 	if (n == 0)
-		return;
+		return 0;
 	in->polled[pair] += n;
 	counter_add(&in->count.rx_packets, n);
 	counter_add(&in->count.rx_bytes, bytes_of(pkt, n));
 	forward_burst(p, m, pkt, n);
 	release(p, pkt, n);
+	return n;
 }
 
 /*
@@ -234,16 +237,17 @@ hush(struct swport *in, int vid, uint32_t rx, uint32_t tx)
 	in->hushed_tx = tx;
 }
 
-static void
+/* Returns how many frames the guest had sent. */
+static uint32_t
 poll_port(struct poller *p, const struct port_member *m)
 {
 	int vid = connected_vid(m->port);
 	struct swport *in = m->port;
-	uint32_t rx, tx;
+	uint32_t rx, tx, n = 0;
 
 	if (vid < 0) {
 		in->hushed_rx = in->hushed_tx = 0;
-		return;
+		return 0;
 	}
 	p->current = in;
 	rx = atomic_load_explicit(&in->rx_mask, memory_order_relaxed);
@@ -251,7 +255,8 @@ poll_port(struct poller *p, const struct port_member *m)
 	if (unlikely(rx != in->hushed_rx || tx != in->hushed_tx))
 		hush(in, vid, rx, tx);
 	for (; rx; rx &= rx - 1)
-		poll_queue(p, m, vid, (uint32_t)__builtin_ctz(rx));
+		n += poll_queue(p, m, vid, (uint32_t)__builtin_ctz(rx));
+	return n;
 }
 
 /*
@@ -289,6 +294,18 @@ tick(struct poller *p, const struct port_table *t)
 		check_stuck(t->member[i].port);
 }
 
+/* One visit to every port. Returns how many frames came. */
+static uint32_t
+poll_round(struct poller *p, const struct port_table *t)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < t->n; i++)
+		n += poll_port(p, &t->member[i]);
+	p->current = NULL;
+	return n;
+}
+
 int
 poller_run(void *poller)
 {
@@ -299,15 +316,16 @@ poller_run(void *poller)
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
 		/* acquire: pairs with the control thread's release of a whole table */
 		const struct port_table *t = atomic_load_explicit(&p->ports, memory_order_acquire);
+		uint32_t n;
 
 		fwd_round(&p->fwd, t);
-		for (uint32_t i = 0; i < t->n; i++)
-			poll_port(p, &t->member[i]);
+		n = poll_round(p, t);
 		if (unlikely((int64_t)(rte_rdtsc() - p->next_tick) >= 0))
 			tick(p, t);
 		fwd_age(&p->fwd);
-		p->current = NULL;
 		quiesce_point(&p->quiesce);
+		if (unlikely(n == 0 && p->shared))
+			sched_yield();
 	}
 	quiesce_online(&p->quiesce, false);
 	return 0;

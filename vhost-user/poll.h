@@ -2,7 +2,8 @@
 /*
  * The polling thread: takes frames from the guests' rings, asks fwd_decide(), puts them into other
  * guests' rings. Nothing else happens on it: no allocation, lock, log or system call of ours. (DPDK
- * writes a guest's call eventfd when, and only when, that guest asked to be interrupted.)
+ * writes a guest's call eventfd when, and only when, that guest asked to be interrupted; and on a CPU
+ * that is shared, sched_yield() when there is nothing to do.)
  */
 #ifndef CORELANE_VHOST_USER_POLL_H
 #define CORELANE_VHOST_USER_POLL_H
@@ -15,10 +16,12 @@
 
 struct rte_mempool;
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct poller {
 	/* set before start, then constant */
 	struct rte_mempool *pool;
 	uint64_t tsc_hz;
+	bool shared; /* others use this CPU too: give it away when there is nothing to do */
 
 	/* other threads */
 	_Atomic(const struct port_table *) ports; /* released by the control thread */

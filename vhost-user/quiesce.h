@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <time.h>
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct quiesce {
 	_Atomic uint64_t asked;                             /* writers: fetch_add */
 	_Atomic uint64_t seen __attribute__((aligned(64))); /* polling thread only */

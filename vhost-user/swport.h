@@ -64,6 +64,7 @@ struct swport_region {
 	uint64_t addr, size;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct swport {
 	/* constant while published */
 	struct port_cfg cfg;
