@@ -45,7 +45,7 @@ if [ "$(free)" -lt 32 ]; then
 	exit
 fi
 wait_for() { for _ in $(seq 100); do "$@" && return; sleep 0.1; done; return 1; }
-polls() { grep -q 'polling on CPU' "$1"; }
+polls() { grep -qs "polling on CPU" "$1"; }
 
 start() {
 	"$switch" --cpu "$cpu" --control "$dir/s" --memory 32 --shared-cpu 2>"$dir/log" &
