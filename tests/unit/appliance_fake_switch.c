@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stands in for corelane-switch in unit tests of the supervisor: answers the control protocol. What
+ * goes wrong is in the environment: FAKE_SWITCH=refuse|silent|nonsense|die-early|die-late, the last
+ * once only: the file FAKE_ONCE remembers.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/switch_msg.h"
+
+static struct port_cfg port[8];
+static uint32_t n_ports;
+
+static void
+answer(int sock, uint32_t seq, int error, const char *text, bool more, const struct port_cfg *p)
+{
+	struct switch_reply r = {.head = {.magic = SWITCH_REPLY_MAGIC,
+					  .version = SWITCH_MSG_VERSION,
+					  .size = sizeof(r),
+					  .seq = seq},
+				 .error = error,
+				 .more = more,
+				 .has_port = p != NULL};
+
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	if (p) {
+		r.port = *p;
+		r.stats.rx_packets = 41 + n_ports;
+	}
+	fdmsg_send(sock, &r.head, NULL, 0);
+}
+
+/* true the first time. */
+static bool
+once(void)
+{
+	const char *path = getenv("FAKE_ONCE");
+	FILE *f = path && access(path, F_OK) < 0 ? fopen(path, "w") : NULL;
+
+	if (!f)
+		return false;
+	fclose(f);
+	return true;
+}
+
+/* What goes wrong, if anything; returns only when all is well. */
+static void
+go_wrong(int sock, const struct switch_req *req)
+{
+	const char *how = getenv("FAKE_SWITCH");
+
+	if (!how)
+		return;
+	if (strcmp(how, "refuse") == 0)
+		answer(sock, req->head.seq, EEXIST, "there is a port of that name", false, NULL);
+	else if (strcmp(how, "nonsense") == 0 && write(sock, "nonsense", 8) != 8)
+		exit(99);
+	else if (strcmp(how, "die-early") == 0)
+		exit(EXIT_REFUSED);
+	else if (strcmp(how, "die-late") == 0 && req->op == SWITCH_OP_LIST && once())
+		raise(SIGKILL);
+	else if (strcmp(how, "silent") != 0 && strcmp(how, "refuse") != 0 &&
+		 strcmp(how, "nonsense") != 0)
+		return;
+	for (;;)
+		pause();
+}
+
+static void
+serve(int sock, const struct switch_req *req)
+{
+	uint32_t seq = req->head.seq;
+
+	switch (req->op) {
+	case SWITCH_OP_ADD:
+		if (n_ports < ARRAY_SIZE(port))
+			port[n_ports++] = req->port;
+		answer(sock, seq, 0, "", false, NULL);
+		break;
+	case SWITCH_OP_LIST:
+		answer(sock, seq - 1, 0, "stale: of another request", false, &port[0]);
+		for (uint32_t i = 0; i < n_ports; i++)
+			answer(sock, seq, 0, "", true, &port[i]);
+		answer(sock, seq, 0, "", false, NULL);
+		break;
+	case SWITCH_OP_STOP:
+		answer(sock, seq, 0, "", false, NULL);
+		exit(0);
+	default:
+		answer(sock, seq, EOPNOTSUPP, "not here", false, NULL);
+		break;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct msg_head want = {.magic = SWITCH_REQ_MAGIC,
+				      .version = SWITCH_MSG_VERSION,
+				      .size = sizeof(struct switch_req)};
+	struct switch_req req;
+	int sock = -1;
+	size_t n;
+
+	for (int i = 1; i + 1 < argc; i++)
+		if (strcmp(argv[i], "--control-fd") == 0)
+			sock = atoi(argv[i + 1]);
+	while (fdmsg_recv(sock, &want, &req, NULL, 0, &n) == 0) {
+		go_wrong(sock, &req);
+		serve(sock, &req);
+	}
+	return 0;
+}

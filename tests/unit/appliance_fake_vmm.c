@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stands in for corelane-vmm in unit tests of the supervisor: takes a real start message and then does
+ * what its first word says.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/vmm_msg.h"
+
+static struct vmm_start start;
+static int fds[FDMSG_FDS_MAX];
+
+static int
+take(enum vmm_fd_role role)
+{
+	for (uint32_t i = 0; i < start.n_fds; i++)
+		if (start.fd[i].role == role)
+			return fds[i];
+	return -1;
+}
+
+static void
+say(const char *text)
+{
+	if (write(take(VMM_FD_SERIAL), text, strlen(text)) < 0)
+		exit(99);
+}
+
+static void
+event(int sock, enum vmm_event_kind kind, uint32_t index, const char *text)
+{
+	struct vmm_event ev = {.head = {.magic = VMM_EVENT_MAGIC,
+					.version = VMM_MSG_VERSION,
+					.size = sizeof(ev)},
+			       .kind = kind,
+			       .index = index};
+
+	snprintf(ev.text, sizeof(ev.text), "%s", text);
+	fdmsg_send(sock, &ev.head, NULL, 0);
+}
+
+/* Until somebody asks for the end through the control socket. */
+static int
+serve(void)
+{
+	const struct msg_head want = {.magic = VMM_REQ_MAGIC,
+				      .version = VMM_MSG_VERSION,
+				      .size = sizeof(struct vmm_req)};
+	struct vmm_req req;
+	size_t n;
+	int c = accept(take(VMM_FD_CONTROL), NULL, NULL);
+
+	if (c < 0 || fdmsg_recv(c, &want, &req, NULL, 0, &n) < 0 || req.op != VMM_OP_STOP)
+		return 98;
+	say("asked to stop\n");
+	return 0;
+}
+
+/* Asks for a new connection of NIC 0, as after its back end went away, and expects it to say "hello". */
+static int
+want_fd(int sock)
+{
+	const struct msg_head want = {.magic = VMM_NICFD_MAGIC,
+				      .version = VMM_MSG_VERSION,
+				      .size = sizeof(struct vmm_nic_fd)};
+	struct vmm_nic_fd msg;
+	char hello[6] = "";
+	int fd;
+	size_t n;
+
+	event(sock, VMM_EV_NIC_WANTS_FD, 0, "");
+	event(sock, VMM_EV_NIC_WANTS_FD, 77, ""); /* there is no such NIC: must be harmless */
+	if (fdmsg_recv(sock, &want, &msg, &fd, 1, &n) < 0 || n != 1 || msg.index != 0)
+		return 97;
+	if (read(fd, hello, 5) != 5)
+		return 96;
+	say(hello);
+	say("\n");
+	return 0;
+}
+
+static int
+act(int sock, const char *what)
+{
+	if (strcmp(what, "poweroff") == 0) {
+		say("one\ntwo\r\n{\"probe\":\"end\",\"ok\":true}\nthree");
+		return 0;
+	}
+	if (strcmp(what, "reset") == 0)
+		return EXIT_GUEST_RESET;
+	if (strcmp(what, "fault") == 0) {
+		event(sock, VMM_EV_FAULT, 0, "triple fault at 0x1000");
+		return EXIT_GUEST_FAULT;
+	}
+	if (strcmp(what, "nonsense") == 0) {
+		if (write(sock, "nonsense", 8) < 0)
+			return 95;
+		return 0;
+	}
+	if (strcmp(what, "killed") == 0)
+		raise(SIGKILL);
+	if (strcmp(what, "hang") == 0)
+		for (;;)
+			pause();
+	if (strcmp(what, "serve") == 0)
+		return serve();
+	if (strcmp(what, "wants") == 0)
+		return want_fd(sock);
+	return 7;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct msg_head want = {.magic = VMM_START_MAGIC,
+				      .version = VMM_MSG_VERSION,
+				      .size = sizeof(struct vmm_start)};
+	size_t n;
+	int sock;
+
+	if (argc != 3 || strcmp(argv[1], "--start-fd") != 0)
+		return EXIT_USAGE;
+	sock = atoi(argv[2]);
+	if (fdmsg_recv(sock, &want, &start, fds, FDMSG_FDS_MAX, &n) < 0 || n != start.n_fds)
+		return 94;
+	return act(sock, start.cmdline);
+}

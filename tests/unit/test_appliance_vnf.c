@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One VNF's life with a VMM that does what the test says. */
+#include "tests/unit/appliance_world.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "appliance/vnf.h"
+#include "base/fdmsg.h"
+
+static struct vnf v;
+
+static void
+on_end(void *arg, struct vnf *ended)
+{
+	struct world *w = arg;
+
+	assert_ptr_equal(ended, &v);
+	evloop_stop(&w->loop);
+}
+
+/* Starts VNF 0 with @what as the fake's orders. */
+static void
+begin(struct world *w, const char *what)
+{
+	struct err e = {0};
+
+	snprintf(w->vnf[0].boot.args, sizeof(w->vnf[0].boot.args), "%s", what);
+	vnf_init(&v, &w->env, 0, on_end, w);
+	if (vnf_prepare(&v, &e) < 0 || vnf_start(&v, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(v.result, VNF_RUNNING);
+}
+
+static const char *
+output(struct world *w)
+{
+	static char text[4096];
+	ssize_t n = read(w->out_pipe[0], text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static void
+lives_once(struct world *w, const char *what, enum vnf_result want, const char *detail)
+{
+	int fds = world_fds();
+
+	begin(w, what);
+	world_run(w);
+	assert_int_equal(v.result, want);
+	if (!strstr(v.detail, detail))
+		fail_msg("%s: \"%s\" does not say \"%s\"", what, v.detail, detail);
+	vnf_fini(&v);
+	assert_int_equal(world_fds(), fds);
+}
+
+static void
+a_power_off_is_the_normal_end(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, "poweroff");
+	world_run(w);
+	assert_int_equal(v.result, VNF_POWERED_OFF);
+	/* All that it printed, the unfinished line too; JSON is kept. */
+	assert_string_equal(output(w), "fw1| one\nfw1| two\nfw1| {\"probe\":\"end\",\"ok\":true}\n"
+				       "fw1| three\n");
+	assert_int_equal(json_array_size(v.json), 1);
+	vnf_fini(&v);
+}
+
+static void
+every_other_end_has_a_name(void **state)
+{
+	struct world *w = *state;
+
+	lives_once(w, "fault", VNF_FAULTED, "triple fault at 0x1000");
+	lives_once(w, "killed", VNF_KILLED, "Killed");
+	lives_once(w, "unknown", VNF_FAILED, "status 7");
+	lives_once(w, "nonsense", VNF_POWERED_OFF, "");
+}
+
+static void
+resets_are_followed_but_not_for_ever(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, "reset");
+	world_run(w);
+	assert_int_equal(v.result, VNF_FAULTED);
+	assert_int_equal(v.resets, 5);
+	assert_non_null(strstr(v.detail, "reset itself 6 times"));
+	vnf_fini(&v);
+}
+
+static void
+stop_later(void *arg)
+{
+	(void)arg;
+	vnf_stop(&v, 300);
+}
+
+static void
+stops_when_asked_and_is_killed_when_it_does_not(void **state)
+{
+	struct world *w = *state;
+	struct evtimer t = {0};
+
+	begin(w, "serve");
+	evloop_timer(&w->loop, &t, 50, stop_later, w);
+	world_run(w);
+	assert_int_equal(v.result, VNF_STOPPED);
+	assert_string_equal(output(w), "fw1| asked to stop\n");
+	vnf_fini(&v);
+	begin(w, "hang");
+	evloop_timer(&w->loop, &t, 50, stop_later, w);
+	world_run(w);
+	assert_int_equal(v.result, VNF_STOPPED);
+	vnf_fini(&v);
+}
+
+/* A back end that listens went away and comes back later: the NIC gets its new connection. */
+struct backend {
+	struct world *w;
+	char path[100];
+	int listen_fd;
+	struct evsource source;
+};
+
+static void
+backend_accept(void *arg, uint32_t events)
+{
+	struct backend *b = arg;
+	int c = accept(b->listen_fd, NULL, NULL);
+
+	(void)events;
+	assert_int_equal(write(c, "hello", 5), 5);
+	close(c);
+}
+
+static void
+backend_back(void *arg)
+{
+	struct backend *b = arg;
+
+	assert_int_equal(fdmsg_listen(b->path, SOCK_STREAM, &b->listen_fd), 0);
+	assert_int_equal(evloop_add(&b->w->loop, &b->source, b->listen_fd, 1, backend_accept, b),
+			 0);
+}
+
+static void
+a_back_end_may_come_back(void **state)
+{
+	struct world *w = *state;
+	struct backend b = {.w = w};
+	struct evtimer t = {0};
+	struct err e = {0};
+
+	snprintf(b.path, sizeof(b.path), "%s/backend.sock", w->base);
+	snprintf(w->nic[0].socket, sizeof(w->nic[0].socket), "%s", b.path);
+	w->nic[0].kind = IF_VHOST_USER;
+	w->nic[0].role = SOCKET_CONNECT;
+	/* Not there at the start: refused, with the remedy. */
+	vnf_init(&v, &w->env, 0, on_end, w);
+	assert_int_equal(vnf_prepare(&v, &e), 0);
+	assert_int_equal(vnf_start(&v, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "start its back end first"));
+	vnf_fini(&v);
+
+	backend_back(&b);
+	begin(w, "wants");
+	evloop_del(&w->loop, &b.source);
+	close(b.listen_fd);
+	unlink(b.path);
+	evloop_timer(&w->loop, &t, 400, backend_back, &b);
+	world_run(w);
+	assert_int_equal(v.result, VNF_POWERED_OFF);
+	assert_string_equal(output(w), "fw1| hello\n");
+	vnf_fini(&v);
+	evloop_del(&w->loop, &b.source);
+	close(b.listen_fd);
+	unlink(b.path);
+}
+
+static void
+sockets_elsewhere_are_removed_too(void **state)
+{
+	struct world *w = *state;
+	char path[100];
+
+	snprintf(path, sizeof(path), "%s/port.sock", w->base);
+	snprintf(w->nic[0].socket, sizeof(w->nic[0].socket), "%s", path);
+	w->nic[0].kind = IF_VHOST_USER;
+	w->nic[0].role = SOCKET_LISTEN;
+	begin(w, "poweroff");
+	assert_int_equal(access(path, F_OK), 0);
+	world_run(w);
+	vnf_fini(&v);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void
+somebody_elses_socket_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	char path[100];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/port.sock", w->base);
+	assert_int_equal(fdmsg_listen(path, SOCK_STREAM, &fd), 0);
+	snprintf(w->nic[0].socket, sizeof(w->nic[0].socket), "%s", path);
+	w->nic[0].kind = IF_VHOST_USER;
+	w->nic[0].role = SOCKET_LISTEN;
+	vnf_init(&v, &w->env, 0, on_end, w);
+	assert_int_equal(vnf_prepare(&v, &e), -EADDRINUSE);
+	assert_non_null(strstr(e.text, "somebody else listens"));
+	vnf_fini(&v);
+	assert_int_equal(access(path, F_OK), 0);
+	close(fd);
+	unlink(path);
+}
+
+static void
+what_cannot_start_leaves_nothing_open(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+	int fds = world_fds();
+
+	snprintf(w->programs.vmm, sizeof(w->programs.vmm), "/nonexistent/vmm");
+	vnf_init(&v, &w->env, 0, on_end, w);
+	assert_int_equal(vnf_prepare(&v, &e), 0);
+	assert_int_equal(vnf_start(&v, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "vnf fw1: /nonexistent/vmm"));
+	vnf_fini(&v);
+	snprintf(w->programs.probe, sizeof(w->programs.probe), "/nonexistent/probe");
+	vnf_init(&v, &w->env, 0, on_end, w);
+	assert_int_equal(vnf_start(&v, &e), -ENOENT);
+	vnf_fini(&v);
+	assert_int_equal(world_fds(), fds);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_make, world_drop)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_power_off_is_the_normal_end),
+		TEST(every_other_end_has_a_name),
+		TEST(resets_are_followed_but_not_for_ever),
+		TEST(stops_when_asked_and_is_killed_when_it_does_not),
+		TEST(a_back_end_may_come_back),
+		TEST(sockets_elsewhere_are_removed_too),
+		TEST(somebody_elses_socket_is_left_alone),
+		TEST(what_cannot_start_leaves_nothing_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
