@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+unit_test(vmm_msix vmm_core)
+target_link_options(test_vmm_msix PRIVATE
+	-Wl,--wrap=irq_msi_unmask,--wrap=irq_msi_mask,--wrap=irq_msi_pending)
 unit_test(vmm_pci vmm_core)
 unit_test(vmm_vhost_resume vmm_core)
 unit_test(vmm_vhost_user vmm_core)
+unit_test(vmm_virtio vmm_core)
 unit_test(vmm_virtq vmm_core)
