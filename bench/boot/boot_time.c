@@ -91,7 +91,7 @@ resident_beside(pid_t pid)
 {
 	char path[64], line[512];
 	bool guest = false;
-	long kib = 0, v;
+	long kib = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
@@ -99,8 +99,8 @@ resident_beside(pid_t pid)
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Rss: %ld kB", &v) == 1)
-			kib += guest ? 0 : v;
+		if (strncmp(line, "Rss:", 4) == 0)
+			kib += guest ? 0 : strtol(line + 4, NULL, 10);
 		else if (strchr(line, '-') && strchr("0123456789abcdef", line[0]))
 			guest = strstr(line, "/memfd:") || strstr(line, "(deleted)");
 	}

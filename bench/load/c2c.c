@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define BATCHES 25
+#define MIDDLE  13
+#define BATCHES (2 * MIDDLE - 1)
 #define TRIPS   200
 
 struct ball {
@@ -90,5 +91,5 @@ c2c_measure(int peer_cpu, double ns_per_tick)
 	pthread_join(thread, NULL);
 	/* The first batch includes the thread's start. */
 	qsort(ticks + 1, BATCHES, sizeof(ticks[0]), by_value);
-	return (double)ticks[1 + BATCHES / 2] * ns_per_tick / (2.0 * TRIPS);
+	return (double)ticks[MIDDLE] * ns_per_tick / (2.0 * TRIPS);
 }

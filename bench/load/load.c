@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -134,7 +135,8 @@ load_drain(struct load *l, const struct window *w, double quiet, struct err *e)
 static void
 build_frames(struct load *l, const struct window *w)
 {
-	if (memcmp(&l->built, &w->frames, sizeof(l->built)) == 0)
+	if (l->built.size == w->frames.size && l->built.pairs == w->frames.pairs &&
+	    l->built.mesh == w->frames.mesh)
 		return;
 	for (unsigned int i = 0; i < l->n_ports; i++)
 		port_build(&l->port[i], &w->frames);
@@ -145,16 +147,22 @@ build_frames(struct load *l, const struct window *w)
 static long
 steal_ms(void)
 {
-	unsigned long long v[8];
+	char line[256] = "", *at = line;
+	unsigned long long ticks = 0;
 	FILE *f = fopen("/proc/stat", "re");
-	int n;
 
 	if (!f)
 		return -1;
-	n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3],
-		   &v[4], &v[5], &v[6], &v[7]);
+	/* "cpu  user nice system idle iowait irq softirq steal ...": proc(5) */
+	if (!fgets(line, sizeof(line), f) || strncmp(line, "cpu ", 4) != 0)
+		at = NULL;
 	fclose(f);
-	return n == 8 ? (long)v[7] * 10 : -1;
+	if (!at)
+		return -1;
+	at += 4;
+	for (int i = 0; i < 8; i++)
+		ticks = strtoull(at, &at, 10);
+	return (long)ticks * 10;
 }
 
 static int

@@ -106,7 +106,7 @@ spoil_split(struct junk *j, const struct port *p, struct ring *r)
 	r->vr.avail->ring[r->avail % r->size] = now_rude(j) ? (uint16_t)junk64(j) : at;
 	if (now_rude(j))
 		r->vr.used->idx = (uint16_t)junk64(j);
-	r->avail = (uint16_t)(now_rude(j) && now_rude(j) ? junk64(j) : r->avail + 1u);
+	r->avail = (uint16_t)(junk_below(j, j->rude * j->rude) ? r->avail + 1u : junk64(j));
 	__atomic_store_n(&r->vr.avail->idx, r->avail, __ATOMIC_RELEASE);
 	r->vr.avail->flags = (uint16_t)junk_below(j, 2);
 }
@@ -179,7 +179,7 @@ mode_garbage(struct load *l, const struct window *w, FILE *out, struct err *e)
 
 		if (writes++ % 65536 == 0)
 			j.rude = 2ull << junk_below(&j, 13);
-		spoil_ring(&j, p, &p->ring[junk_below(&j, 2 * p->opts.queues)]);
+		spoil_ring(&j, p, &p->ring[junk_below(&j, p->opts.queues * 2ull)]);
 		if (junk_below(&j, 64) == 0) /* time to digest it */
 			for (unsigned int i = 0; i < 200; i++)
 				__builtin_ia32_pause();

@@ -57,13 +57,13 @@ void port_clear(struct port *p);
 static inline struct ring *
 port_rx(struct port *p, unsigned int queue)
 {
-	return &p->ring[2 * queue];
+	return &p->ring[(size_t)queue * 2];
 }
 
 static inline struct ring *
 port_tx(struct port *p, unsigned int queue)
 {
-	return &p->ring[2 * queue + 1];
+	return &p->ring[(size_t)queue * 2 + 1];
 }
 
 /* A queue that the back end broke, as words, or NULL. */

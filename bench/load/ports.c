@@ -43,8 +43,12 @@ request(enum switch_op op)
 }
 
 static int
-add_ports(int sock, const char *network, unsigned int mtu, char **paths, int n)
+add_ports(int sock, const char *network, const char *mtu_text, char **paths, int n)
 {
+	unsigned long mtu = strtoul(mtu_text, NULL, 10);
+
+	if (mtu < MTU_MIN || mtu > MTU_MAX)
+		return -ERANGE;
 	for (int i = 0; i < n; i++) {
 		struct switch_req req = request(SWITCH_OP_ADD);
 		struct switch_reply reply;
@@ -116,7 +120,7 @@ main(int argc, char **argv)
 	}
 	r = fdmsg_connect(argv[1], SOCK_SEQPACKET, &sock);
 	if (r == 0 && strcmp(argv[2], "add") == 0)
-		r = add_ports(sock, argv[3], (unsigned int)atoi(argv[4]), argv + 5, argc - 5);
+		r = add_ports(sock, argv[3], argv[4], argv + 5, argc - 5);
 	else if (r == 0 && strcmp(argv[2], "stats") == 0)
 		r = print_stats(sock);
 	else if (r == 0 && strcmp(argv[2], "stop") == 0)

@@ -95,7 +95,7 @@ window_parse(struct window *ret, char *const *words, unsigned int n, struct err 
 
 	if (n == 0 || strlen(words[0]) >= sizeof(w.mode))
 		return err_set(e, EINVAL, "a window starts with its mode");
-	strcpy(w.mode, words[0]);
+	memcpy(w.mode, words[0], strlen(words[0]));
 	for (unsigned int i = 1; i < n; i++) {
 		r = parse_word(&w, words[i], e);
 		if (r < 0)

@@ -53,7 +53,7 @@ start(bool packed, bool receive)
 static void
 expect_descriptor(uint64_t addr, uint32_t len, uint16_t flags, uint16_t id)
 {
-	assert_int_equal(addr, GPA + id * STRIDE);
+	assert_int_equal(addr, GPA + id * (uint64_t)STRIDE);
 	assert_int_equal(len, 60);
 	assert_int_equal(flags & VRING_DESC_F_WRITE, r.receive ? VRING_DESC_F_WRITE : 0);
 	assert_int_equal(flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT), 0);
