@@ -132,9 +132,13 @@ static int
 try_stages(struct planner *p)
 {
 	enum stage last = p->site->host.overlap == OVERLAP_ALLOW ? STAGE_SHARE : STAGE_OWN;
+	enum stage first = STAGE_OWN;
 	int r = -ENOSPC;
 
-	for (enum stage stage = STAGE_OWN; stage <= last && r == -ENOSPC; stage++)
+	for (size_t i = 0; i < p->topo->n_cpus; i++)
+		if (p->topo->cpu[i].isolated)
+			first = STAGE_ISOLATED;
+	for (enum stage stage = first; stage <= last && r == -ENOSPC; stage++)
 		r = try_stage(p, stage);
 	return r == -ENOSPC ? plan_refuse(p) : r;
 }

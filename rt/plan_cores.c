@@ -65,17 +65,20 @@ choose_l3(struct planner *p, int node, unsigned int wide, unsigned int narrow, b
 	return best != -2 ? best : most;
 }
 
+/* An isolated one before others: somebody isolated it for this. */
 static struct unit *
 pick(struct planner *p, int node, int l3, bool wide)
 {
+	struct unit *best = NULL;
+
 	for (size_t j = 0; j < p->n_units; j++) {
 		struct unit *u = &p->unit[j];
 
 		if (u->owner == UNIT_FREE && u->node == node && u->l3 == l3 &&
-		    (u->n_cpus > 1) == wide)
-			return u;
+		    (u->n_cpus > 1) == wide && (!best || u->isolated > best->isolated))
+			best = u;
 	}
-	return NULL;
+	return best;
 }
 
 /* Gives @u to the demand: the next unplaced vCPUs, or the emulator threads when there are none left. */

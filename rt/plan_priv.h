@@ -2,7 +2,7 @@
 /*
  * The planner's working state. Private to rt/plan*.c.
  *
- * plan_make() tries stages of ever more sharing (only the first unless the host says overlap: allow).
+ * plan_make() tries stages of ever more sharing (none of it unless the host says overlap: allow).
  * In each it cuts the host into units (cores, or single CPUs), gives housekeeping and pinned vCPUs
  * theirs, lets plan_nodes.c decide how many units and pages everybody takes from which NUMA node, and
  * lets plan_cores.c pick the units. plan_audit.c looks at the finished plan from outside and says what
@@ -21,6 +21,7 @@
 #define SWITCH_DEMAND -1 /* demand.vnf of the switch */
 
 enum stage {
+	STAGE_ISOLATED, /* as STAGE_OWN, on cores that were isolated at boot; skipped without any */
 	STAGE_OWN,      /* everybody has cores of their own */
 	STAGE_SWITCH,   /* the switch moves in with housekeeping */
 	STAGE_EMULATOR, /* so do emulator threads that wanted a core */
@@ -31,13 +32,15 @@ enum stage {
 enum unit_owner {
 	UNIT_FREE = -1,
 	UNIT_HOUSEKEEPING = -2,
-	UNIT_SWITCH = -3, /* any owner >= 0 is a VNF's index */
+	UNIT_SWITCH = -3,
+	UNIT_OUTSIDE = -4, /* not for this stage; any owner >= 0 is a VNF's index */
 };
 
 struct unit {
 	int cpu[UNIT_CPUS_MAX];
 	int n_cpus;
 	int core, l3, node; /* as in struct topo_cpu */
+	bool isolated;      /* all of its CPUs are */
 	int owner;
 };
 

@@ -29,8 +29,12 @@ units_cut(struct planner *p, bool by_cpu)
 				u = &p->unit[j];
 		if (!u) {
 			u = &p->unit[p->n_units++];
-			*u = (struct unit){.core = c->core, .l3 = c->l3, .node = c->node};
+			*u = (struct unit){.core = c->core,
+					   .l3 = c->l3,
+					   .node = c->node,
+					   .isolated = true};
 		}
+		u->isolated &= c->isolated;
 		if (u->n_cpus < UNIT_CPUS_MAX)
 			u->cpu[u->n_cpus++] = c->os;
 	}
@@ -57,7 +61,9 @@ static void
 own_housekeeping(struct planner *p)
 {
 	for (size_t j = 0; j < p->n_units; j++) {
-		p->unit[j].owner = UNIT_FREE;
+		bool usable = p->stage != STAGE_ISOLATED || p->unit[j].isolated;
+
+		p->unit[j].owner = usable ? UNIT_FREE : UNIT_OUTSIDE;
 		for (int i = 0; i < p->unit[j].n_cpus; i++)
 			if (cpuset_has(&p->housekeeping, (unsigned int)p->unit[j].cpu[i]))
 				p->unit[j].owner = UNIT_HOUSEKEEPING;
@@ -124,7 +130,7 @@ units_reset(struct planner *p)
 
 			plan->vnf[v].cpu[i] = pinned ? cpu->pin[i] : -1;
 			u = units_find(p, plan->vnf[v].cpu[i]);
-			if (u && u->owner == UNIT_FREE)
+			if (u && (u->owner == UNIT_FREE || u->owner == UNIT_OUTSIDE))
 				u->owner = (int)v;
 		}
 	}

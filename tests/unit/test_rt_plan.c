@@ -500,6 +500,39 @@ test_housekeeping_not_isolated(void **state)
 	topo_free(t);
 }
 
+/* Isolated cores are used first, and others only when those do not suffice. */
+static void
+test_isolated_first(void **state)
+{
+	struct topo *t = host_make(1, 8, 1);
+	struct test_site s;
+	struct plan *p;
+
+	site_init(&s);
+	site_add(&s, 2, 64 * MIB, true);
+	for (int i = 5; i < 8; i++)
+		t->cpu[i].isolated = true;
+	p = expect_plan(t, &s);
+	assert_int_equal(p->switch_cpu, 5);
+	assert_int_equal(p->vnf[0].cpu[0], 6);
+	assert_int_equal(p->vnf[0].cpu[1], 7);
+	plan_free(p);
+	t->cpu[5].isolated = false;
+	p = expect_plan(t, &s);
+	assert_int_equal(p->switch_cpu, 6);
+	assert_int_equal(p->vnf[0].cpu[0], 7);
+	assert_int_equal(p->vnf[0].cpu[1], 1);
+	assert_int_equal(p->n_reasons, 0); /* the host's own check names CPU 1 */
+	plan_free(p);
+	s.vnf[0].cpu.pin[1] = 3; /* a pin is a pin */
+	p = expect_plan(t, &s);
+	assert_int_equal(p->vnf[0].cpu[1], 3);
+	assert_int_equal(p->vnf[0].cpu[0], 6);
+	assert_int_equal(p->switch_cpu, 7);
+	plan_free(p);
+	topo_free(t);
+}
+
 /* Only one VNF's worth of switch users: the switch sits where they are pinned. */
 static void
 test_switch_near_its_users(void **state)
@@ -689,6 +722,7 @@ main(void)
 		cmocka_unit_test(test_node_without_cpus),
 		cmocka_unit_test(test_housekeeping_list),
 		cmocka_unit_test(test_housekeeping_not_isolated),
+		cmocka_unit_test(test_isolated_first),
 		cmocka_unit_test(test_switch_near_its_users),
 		cmocka_unit_test(test_reasons_overflow),
 		cmocka_unit_test(test_audit),

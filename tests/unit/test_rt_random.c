@@ -51,6 +51,8 @@ random_host(bool uniform)
 			t->cpu[i].core = core;
 		t->cpu[i].core = core++;
 	}
+	for (size_t i = 0, some = pick(3) == 0; some && i < t->n_cpus; i++)
+		t->cpu[i].isolated = pick(2);
 	for (size_t n = 0; n < t->n_nodes; n++)
 		if (pick(2))
 			host_pages(t, (int)n, pick(160), 0);
@@ -356,9 +358,11 @@ brute_init(struct brute *b, const struct topo *t, const struct test_site *s)
 	const struct topo_cpu *first = NULL;
 
 	*b = (struct brute){.t = t, .s = s};
-	for (size_t n = 0; n < t->n_nodes && !first; n++)
-		for (size_t i = 0; i < t->n_cpus && !first; i++)
-			first = t->cpu[i].node == (int)n ? &t->cpu[i] : NULL;
+	for (int pass = 0; pass < 2 && !first; pass++)
+		for (size_t n = 0; n < t->n_nodes && !first; n++)
+			for (size_t i = 0; i < t->n_cpus && !first; i++)
+				if (t->cpu[i].node == (int)n && (pass || !t->cpu[i].isolated))
+					first = &t->cpu[i];
 	for (size_t i = 0; i < t->n_cpus; i++)
 		b->n_cores = MAX_OF(b->n_cores, t->cpu[i].core + 1);
 	b->owner[first->core] = 1;
