@@ -53,7 +53,7 @@ int boot_load(const struct mem *m, const struct boot_params_in *in, struct boot_
 #define BOOT_PML4       0x00009000ull /* six pages: PML4, PDPT, four PDs */
 #define BOOT_CMDLINE    0x00020000ull
 #define BOOT_EBDA       0x0009FC00ull /* end of usable low memory */
-#define BOOT_MP_TABLE   0x000F0000ull /* where guests look for it (MPS 1.4, 4) */
+#define BOOT_ACPI       0x000E0000ull /* RSDP first: guests may search from here (ACPI 6.5, 5.2.5.1) */
 #define BOOT_KERNEL_MIN 0x00100000ull
 
 /* The memory map that a guest is told: E820 types. */
@@ -88,7 +88,7 @@ bool boot_is_bzimage(const struct boot_file *f);
 int boot_load_bzimage(const struct mem *m, const struct boot_params_in *in, struct boot_state *ret,
 		      struct err *e);
 
-/* The MultiProcessor table (MPS 1.4) at BOOT_MP_TABLE: how a guest without ACPI finds its CPUs. */
-int boot_write_mp_table(const struct mem *m, unsigned int n_vcpus, struct err *e);
+/* ACPI tables from BOOT_ACPI on, the RSDP first. -EINVAL for 0 or too many vCPUs, -ENOMEM. */
+int boot_write_acpi(const struct mem *m, unsigned int n_vcpus, struct err *e);
 
 #endif

@@ -133,6 +133,7 @@ write_zero_page(const struct mem *m, const struct image *img, const struct boot_
 		bp.e820_table[i].type = range[i].type;
 	}
 	bp.e820_entries = (uint8_t)n;
+	bp.acpi_rsdp_addr = BOOT_ACPI;
 	if (mem_write(m, BOOT_ZERO_PAGE, &bp, sizeof(bp)) < 0)
 		return err_set(e, ENOMEM, "no memory for the boot information");
 	return 0;

@@ -202,6 +202,7 @@ write_start_info(const struct mem *m, uint64_t initrd, uint64_t initrd_size, str
 						: BOOT_START_INFO +
 							  offsetof(struct start_page, module),
 				.cmdline_paddr = BOOT_CMDLINE,
+				.rsdp_paddr = BOOT_ACPI,
 				.memmap_paddr = BOOT_START_INFO + offsetof(struct start_page, map),
 				.memmap_entries = (uint32_t)n,
 			},

@@ -2,7 +2,8 @@
 /*
  * The ports by which a guest ends: reset control (0xcf9, through the PCI host), the keyboard
  * controller's reset pulse (0x64), and the power-off port 0x604, laid out as ACPI's PM1a control
- * register. Also the port 0x80, which guests write for its delay and for POST codes: taken, dropped.
+ * register: so its high byte, 0x605, is a sleep control register of hardware-reduced ACPI, and 0x606
+ * the sleep status register, in which there is never anything. Also the port 0x80, which guests write for its delay and for POST codes: taken, dropped.
  * There is no debug port at 0xe9: output belongs on the serial port.
  */
 #include <errno.h>
@@ -89,6 +90,8 @@ power_write(void *dev, uint64_t offset, unsigned int size, uint64_t value)
 	struct reset *s = dev;
 	struct vm *vm = s->dev.vm;
 
+	if (offset == 2)
+		return;
 	if (offset == 1)
 		value <<= 8;
 	s->st.power = (uint16_t)(value & ~(uint64_t)POWER_SLP_EN);
@@ -105,7 +108,7 @@ static const struct {
 	{PORT_KBD_DATA, 1, {.read = ones_read, .write = drop_write}},
 	{PORT_KBD_STATUS, 1, {.read = kbd_read, .write = kbd_write}},
 	{PORT_POST, 1, {.read = ones_read, .write = drop_write}},
-	{PORT_POWER, 2, {.read = power_read, .write = power_write}},
+	{PORT_POWER, 3, {.read = power_read, .write = power_write}},
 };
 
 static void

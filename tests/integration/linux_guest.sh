@@ -46,7 +46,7 @@ add_programs() {
 	mkdir -p "$work/add/corelane"
 	for program in corelane corelane-vmm corelane-switch corelane-probe; do
 		cp -L "$bin/$program" "$work/add/corelane/"
-		{ ldd "$bin/$program" 2>/dev/null || true; } | grep -o '/[^ ]*' | while read -r lib; do
+		{ ldd "$bin/$program" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } | while read -r lib; do
 			install -D "$(readlink -f "$lib")" "$work/add$lib"
 		done
 	done
@@ -60,7 +60,7 @@ add_programs() {
 
 fetch_kernel || { echo "skip boot: the kernel package could not be downloaded"; exit 0; }
 
-virtio=(virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover
+virtio=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover
 	virtio_net rng-core virtio-rng virtio_console)
 known=()
 for module in "${virtio[@]}"; do
@@ -73,7 +73,7 @@ cp "$here/site.yaml" "$cache/vmlinuz" "$work/guest.cpio.gz" "$work/add/site/"
 add_programs
 initrd "$work/host.cpio.gz" "$here/host-init" irqbypass kvm kvm-amd tun llc stp bridge
 
-timeout 300 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp 4 -m 4G \
+time timeout 300 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp 4 -m 4G \
 	-nographic -no-reboot -nic none -kernel "$cache/vmlinuz" -initrd "$work/host.cpio.gz" \
 	-append "console=ttyS0 quiet hugepages=700" </dev/null >"$work/serial" 2>&1 || true
 tr -d '\r' <"$work/serial" | tee "$work/log"
