@@ -58,7 +58,7 @@ test_ends() {
 	expect hello-and-power-off 0 "hello from the guest" "event: started" "event: poweroff"
 	start --cmdline h --vcpus 4 "$vmm" "$guest"
 	expect four-vcpus 0 "hello from the guest" "event: started: 4 vCPUs"
-	start --cmdline h --mem 4096 "$vmm" "$guest"
+	start --cmdline h --mem 3074 "$vmm" "$guest"
 	expect memory-above-4-gib 0 "hello from the guest"
 	start --cmdline r "$vmm" "$guest"
 	expect reset-by-keyboard-controller 10 "event: reset"
