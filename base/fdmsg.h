@@ -38,7 +38,8 @@ int fdmsg_send(int sock, const struct msg_head *msg, const int *fds, size_t n);
 int fdmsg_recv(int sock, const struct msg_head *want, void *ret, int *ret_fds, size_t fds_max,
 	       size_t *ret_n);
 
-/* Listens on @path (unlinked first when it is a socket nobody listens on; -EADDRINUSE when one does). */
+/* Listens on @path (unlinked first when it is a socket nobody listens on). -EADDRINUSE when somebody does,
+ * -EEXIST when it is no socket. */
 int fdmsg_listen(const char *path, int type, int *ret_fd);
 /* Connects to @path. @type is SOCK_SEQPACKET or SOCK_STREAM. 0 or -errno. */
 int fdmsg_connect(const char *path, int type, int *ret_fd);

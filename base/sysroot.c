@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/sysroot.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int
@@ -61,14 +64,21 @@ format_path(char *path, size_t size, const char *fmt, va_list ap)
 static int
 open_path(const struct sysroot *s, int flags, const char *fmt, va_list ap)
 {
+	/* An absolute symbolic link inside a captured host stays inside it (openat2(2), Linux 5.6). */
+	struct open_how how = {
+		.flags = (unsigned int)(flags | O_CLOEXEC),
+		.mode = flags & O_CREAT ? 0644 : 0,
+		.resolve = RESOLVE_IN_ROOT,
+	};
 	char path[PATH_MAX];
-	int r, fd;
+	int r;
+	long fd;
 
 	r = format_path(path, sizeof(path), fmt, ap);
 	if (r < 0)
 		return r;
-	fd = openat(s->dirfd, path, flags | O_CLOEXEC, 0644);
-	return fd < 0 ? -errno : fd;
+	fd = syscall(SYS_openat2, s->dirfd, path, &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
 }
 
 static int
@@ -135,7 +145,7 @@ sysroot_read_u64(const struct sysroot *s, uint64_t *ret, const char *fmt, ...)
 		return r;
 	errno = 0;
 	v = strtoull(buf, &end, strncmp(buf, "0x", 2) == 0 ? 16 : 10);
-	if (errno || end == buf || *end || buf[0] == '-')
+	if (errno || *end || !isdigit((unsigned char)buf[0]))
 		return -EINVAL;
 	*ret = v;
 	return 0;

@@ -123,6 +123,8 @@ test_numbers(void **state)
 		{"12 34\n", -EINVAL, 0},
 		{"7fff\n", -EINVAL, 0},
 		{"one\n", -EINVAL, 0},
+		{" -5\n", -EINVAL, 0},
+		{" 5\n", -EINVAL, 0},
 	};
 	const struct sysroot *s = *state;
 
@@ -207,6 +209,25 @@ test_climbing(void **state)
 	assert_int_equal(sysroot_read_str(s, buf, sizeof(buf), "/sys/c.."), 0);
 }
 
+/* A captured host's absolute links mean its own files, not this machine's. */
+static void
+test_links_stay_inside(void **state)
+{
+	const struct sysroot *s = *state;
+	char path[256], buf[64];
+
+	put("sys/inside", "captured");
+	snprintf(path, sizeof(path), "%s/sys/link", root);
+	assert_int_equal(symlink("/sys/inside", path), 0);
+	assert_int_equal(sysroot_read_str(s, buf, sizeof(buf), "/sys/link"), 0);
+	assert_string_equal(buf, "captured");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(sysroot_read_str(s, buf, sizeof(buf), "/sys/link"), -ENOENT);
+	assert_int_equal(sysroot_write_str(s, "x", "/sys/link"), -ENOENT);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void
 test_openat(void **state)
 {
@@ -232,7 +253,7 @@ main(void)
 		cmocka_unit_test(test_too_big),     cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_cpuset),      cmocka_unit_test(test_write),
 		cmocka_unit_test(test_write_fails), cmocka_unit_test(test_climbing),
-		cmocka_unit_test(test_openat),
+		cmocka_unit_test(test_openat),      cmocka_unit_test(test_links_stay_inside),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
