@@ -26,7 +26,9 @@ struct look {
 	struct cpuset fifo; /* those with a SCHED_FIFO thread */
 };
 
-/* true: something is wrong. @buf, "" before, may then say where: it is put before the row's text. */
+/*
+ * true: something is wrong. @buf, "" before, may then say where: it is put before the row's text.
+ */
 typedef bool check_fn(const struct look *l, char *buf, size_t size);
 
 /* "CPU 3" or "CPUs 3-5" in @buf, unless @s is empty: then there is nothing wrong. */
@@ -66,7 +68,9 @@ check_kernel(const struct look *l, char *buf, size_t size)
 	return !strstr(version, "PREEMPT_RT") && !strstr(version, "PREEMPT RT");
 }
 
-/* The CPUs of @l->rt that the list in the file at @path does not name; all when it cannot be read. */
+/*
+ * The CPUs of @l->rt that the list in the file at @path does not name; all when it cannot be read.
+ */
 static struct cpuset
 rt_not_in(const struct look *l, const char *path)
 {
@@ -113,7 +117,9 @@ cmdline_value(const struct look *l, const char *key, char *ret, size_t size)
 	return false;
 }
 
-/* nohz_full= implies rcu_nocbs= (kernel/rcu/tree_nocb.h); neither list of the latter is in sysfs. */
+/*
+ * nohz_full= implies rcu_nocbs= (kernel/rcu/tree_nocb.h); neither list of the latter is in sysfs.
+ */
 static bool
 check_rcu(const struct look *l, char *buf, size_t size)
 {
@@ -196,7 +202,10 @@ check_cgroup(const struct look *l, char *buf, size_t size)
 	return !strstr(list, "cpuset");
 }
 
-/* A vCPU that polls at SCHED_FIFO is stopped for the rest of each period. 1 % may be left to others. */
+/*
+ * A vCPU that polls at SCHED_FIFO is stopped for the rest of each period. 1 % may be left to
+ * others.
+ */
 static bool
 check_throttling(const struct look *l, char *buf, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks at a finished plan from outside: who uses which CPU, what that means for SCHED_FIFO and for a
- * real-time claim. It knows the plan and the host, not how the plan was found.
+ * Looks at a finished plan from outside: who uses which CPU, what that means for SCHED_FIFO and for
+ * a real-time claim. It knows the plan and the host, not how the plan was found.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,7 +76,9 @@ busy_sibling(const struct audit *a, size_t v, unsigned int i, int *ret_cpu)
 	return NULL;
 }
 
-/* SCHED_FIFO only for a vCPU that has its CPU to itself: polling at FIFO starves whoever shares it. */
+/*
+ * SCHED_FIFO only for a vCPU that has its CPU to itself: polling at FIFO starves whoever shares it.
+ */
 static void
 audit_vcpus(struct audit *a, size_t v)
 {

@@ -32,8 +32,8 @@ l3_of(struct planner *p, int cpu)
 }
 
 /*
- * The cache to take the next units from: the switch's when all fit there and @near says so; else the
- * fullest one where all fit; else the emptiest.
+ * The cache to take the next units from: the switch's when all fit there and @near says so; else
+ * the fullest one where all fit; else the emptiest.
  */
 static int
 choose_l3(struct planner *p, int node, unsigned int wide, unsigned int narrow, bool near)
@@ -81,7 +81,10 @@ pick(struct planner *p, int node, int l3, bool wide)
 	return best;
 }
 
-/* Gives @u to the demand: the next unplaced vCPUs, or the emulator threads when there are none left. */
+/*
+ * Gives @u to the demand: the next unplaced vCPUs, or the emulator threads when there are none
+ * left.
+ */
 static void
 give(struct planner *p, const struct demand *d, struct unit *u, unsigned int *vcpus)
 {

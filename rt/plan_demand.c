@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each part of the site still needs once pins are honoured, in the order in which it is placed:
- * those without a choice of node, then the switch, then its users, then others, the largest first;
- * last those that float.
+ * What each part of the site still needs once pins are honoured, in the order in which it is
+ * placed: those without a choice of node, then the switch, then its users, then others, the largest
+ * first; last those that float.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -130,7 +130,9 @@ demands_make(struct planner *p)
 			.tier = bound     ? 0
 				: d.vcpus ? 2
 					  : 3,
-			/* Rare cores first to those who can use no others (some siblings offline). */
+			/*
+			 * Rare cores first to those who can use no others (some siblings offline).
+			 */
 			.rarity = !mixed                 ? 0
 				  : d.fill == FILL_PAIRS ? 0
 				  : d.fill == FILL_ONE   ? 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plan as a program reads it: one JSON object (RFC 8259). Written by hand, because the planner has
- * no other use for a JSON library; every string goes through print_string().
+ * A plan as a program reads it: one JSON object (RFC 8259). Written by hand, because the planner
+ * has no other use for a JSON library; every string goes through print_string().
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -13,7 +13,9 @@
 #include "rt/plan_priv.h"
 
 #define OPTIONS_MAX 256
-/* Options looked at, of nodes x nodes for each step: to improve on a choice, and to find the first. */
+/*
+ * Options looked at, of nodes x nodes for each step: to improve on a choice, and to find the first.
+ */
 #define WORK_IMPROVE 1000000u
 #define WORK_FIRST   16000000u
 

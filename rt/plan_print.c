@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plan as a person reads it: CPUs by node with their owners, then VNFs, then switch ports, then what
- * stands against a real-time claim. Compared byte by byte with tests/golden/plan.
+ * A plan as a person reads it: CPUs by node with their owners, then VNFs, then switch ports, then
+ * what stands against a real-time claim. Compared byte by byte with tests/golden/plan.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -4,9 +4,9 @@
  *
  * plan_make() tries stages of ever more sharing (none of it unless the host says overlap: allow).
  * In each it cuts the host into units (cores, or single CPUs), gives housekeeping and pinned vCPUs
- * theirs, lets plan_nodes.c decide how many units and pages everybody takes from which NUMA node, and
- * lets plan_cores.c pick the units. plan_audit.c looks at the finished plan from outside and says what
- * is shared; it knows nothing of stages, so it cannot share their mistakes.
+ * theirs, lets plan_nodes.c decide how many units and pages everybody takes from which NUMA node,
+ * and lets plan_cores.c pick the units. plan_audit.c looks at the finished plan from outside and
+ * says what is shared; it knows nothing of stages, so it cannot share their mistakes.
  */
 #ifndef CORELANE_RT_PLAN_PRIV_H
 #define CORELANE_RT_PLAN_PRIV_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why a site does not fit, with the arithmetic: cores first, then cores of a node, then hugepages of
- * each size, then memory. Only called when no placement was found.
+ * Why a site does not fit, with the arithmetic: cores first, then cores of a node, then hugepages
+ * of each size, then memory. Only called when no placement was found.
  */
 #include <errno.h>
 #include <stdarg.h>

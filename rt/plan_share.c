@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last stage of overlap: allow: more vCPUs than CPUs. Each vCPU goes to the CPU with the fewest,
- * away from the switch and from housekeeping as long as there is any other: sharing with a polling
- * switch would slow every VNF down, sharing with another vCPU only those two.
+ * The last stage of overlap: allow: more vCPUs than CPUs. Each vCPU goes to the CPU with the
+ * fewest, away from the switch and from housekeeping as long as there is any other: sharing with a
+ * polling switch would slow every VNF down, sharing with another vCPU only those two.
  */
 #include <limits.h>
 

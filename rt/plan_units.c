@@ -70,7 +70,9 @@ own_housekeeping(struct planner *p)
 	}
 }
 
-/* The last housekeeping CPU becomes the switch's; housekeeping keeps the others, if there are any. */
+/*
+ * The last housekeeping CPU becomes the switch's; housekeeping keeps the others, if there are any.
+ */
 static void
 move_switch_in(struct planner *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Thread set-up for real time. Linked by corelane-vmm, so it needs libc and base/ only.
- * Nothing here trusts that a call that succeeded also had the effect: each one is read back, because a
+ * Thread set-up for real time. Linked by corelane-vmm, so it needs libc and base/ only. Nothing
+ * here trusts that a call that succeeded also had the effect: each one is read back, because a
  * cpuset silently narrows an affinity mask.
  */
 #include "rt/thread.h"
@@ -23,7 +23,10 @@
 int
 thread_pin(const struct cpuset *cpus)
 {
-	/* The kernel's mask is an array of unsigned long; struct cpuset has that layout on 64-bit hosts. */
+	/*
+	 * The kernel's mask is an array of unsigned long; struct cpuset has that layout on 64-bit
+	 * hosts.
+	 */
 	struct cpuset kept;
 	cpu_set_t mask;
 
@@ -92,7 +95,10 @@ stack_left(uintptr_t sp)
 	return left > STACK_MARGIN ? left - STACK_MARGIN : 0;
 }
 
-/* A frame of its own, so that the space is given back when it returns and is not inlined into a loop. */
+/*
+ * A frame of its own, so that the space is given back when it returns and is not inlined into a
+ * loop.
+ */
 static __attribute__((noinline)) void
 touch_below(size_t bytes, size_t page)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From what hwloc says (rt/topo_hwloc.c) and what sysfs adds to a struct topo: only CPUs that may be
- * used, dense numbers, hugepages, isolation.
+ * From what hwloc says (rt/topo_hwloc.c) and what sysfs adds to a struct topo: only CPUs that may
+ * be used, dense numbers, hugepages, isolation.
  */
 #include "rt/topo.h"
 
@@ -120,7 +120,10 @@ read_hugepages(const struct sysroot *root, struct topo *t)
 	}
 }
 
-/* CPUID leaf 1 ECX bit 31, which the kernel shows as the flag "hypervisor"; Xen and others in sysfs. */
+/*
+ * CPUID leaf 1 ECX bit 31, which the kernel shows as the flag "hypervisor"; Xen and others in
+ * sysfs.
+ */
 static bool
 is_virtualised(const struct sysroot *root)
 {
@@ -161,8 +164,8 @@ topo_live(const struct sysroot *root, struct topo **ret, struct err *e)
 	if (sysroot_read_cpuset(root, &isolated, "/sys/devices/system/cpu/isolated") < 0)
 		cpuset_zero(&isolated);
 	/*
-	 * isolcpus= takes CPUs out of everybody's default affinity, and exactly those are wanted here:
-	 * an isolated CPU counts when this process could give it to itself.
+	 * isolcpus= takes CPUs out of everybody's default affinity, and exactly those are wanted
+	 * here: an isolated CPU counts when this process could give it to itself.
 	 */
 	usable = isolated;
 	cpuset_and(&usable, &found->reachable);
@@ -232,9 +235,9 @@ is_xml_name(const char *spec)
 }
 
 /*
- * CPUs that the synthetic description @spec makes: the product of its counts, which follow a colon or
- * stand alone; attributes in (...) and memory in [...] do not multiply. Asked first, because hwloc
- * would go and make a billion of them.
+ * CPUs that the synthetic description @spec makes: the product of its counts, which follow a colon
+ * or stand alone; attributes in (...) and memory in [...] do not multiply. Asked first, because
+ * hwloc would go and make a billion of them.
  */
 static uint64_t
 count_described(const char *spec)

@@ -15,7 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Beside what the process has already: hwloc takes about 1 KiB an object, 1,024 CPUs have 10,000. */
+/*
+ * Beside what the process has already: hwloc takes about 1 KiB an object, 1,024 CPUs have 10,000.
+ */
 #define CHILD_MEMORY  (512ull << 20)
 #define CHILD_SECONDS 10
 
@@ -79,7 +81,9 @@ read_affinity(struct cpuset *ret)
 			cpuset_add(ret, cpu);
 }
 
-/* The kernel narrows a full mask to what the cpuset allows: isolcpus= is not in the default mask. */
+/*
+ * The kernel narrows a full mask to what the cpuset allows: isolcpus= is not in the default mask.
+ */
 static void
 probe_affinity(struct hwloc_result *r)
 {
@@ -177,7 +181,10 @@ any_memory(hwloc_topology_t t)
 	return false;
 }
 
-/* The nodes worth placing memory on; @ret_obj runs parallel. A description without sizes has them all. */
+/*
+ * The nodes worth placing memory on; @ret_obj runs parallel. A description without sizes has them
+ * all.
+ */
 static void
 take_nodes(hwloc_topology_t t, struct hwloc_result *r, hwloc_obj_t ret_obj[TOPO_NODES_MAX])
 {
@@ -230,8 +237,9 @@ take_distances(hwloc_topology_t t, struct hwloc_result *r, hwloc_obj_t obj[])
 }
 
 /*
- * The smallest node that holds the CPU; of equals (DRAM and HBM side by side) the first. A CPU whose
- * own node has no memory goes to the nearest by what hwloc's tree says, which is any in its package.
+ * The smallest node that holds the CPU; of equals (DRAM and HBM side by side) the first. A CPU
+ * whose own node has no memory goes to the nearest by what hwloc's tree says, which is any in its
+ * package.
  */
 static void
 nodes_of_cpus(hwloc_topology_t t, struct hwloc_result *r, hwloc_obj_t obj[])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hwloc behind a wall: it runs in a child process that hands back plain numbers. Private to rt/topo*.c.
+ * hwloc behind a wall: it runs in a child process that hands back plain numbers. Private to
+ * rt/topo*.c.
  *
  * Why a child: a topology file is input from anybody and hwloc was not written for hostile XML; it
  * prints to stderr as it likes, it obeys two dozen environment variables, and on a live machine it
@@ -30,9 +31,9 @@ struct hwloc_result {
 };
 
 /*
- * Forks, waits for the child. 0 and a result that the caller frees with topo_hwloc_free(), also when
- * its code says that hwloc found no topology; -errno when no child could be had. Main thread only:
- * nobody else may wait for just any child meanwhile.
+ * Forks, waits for the child. 0 and a result that the caller frees with topo_hwloc_free(), also
+ * when its code says that hwloc found no topology; -errno when no child could be had. Main thread
+ * only: nobody else may wait for just any child meanwhile.
  */
 int topo_hwloc_run(const struct hwloc_source *src, struct hwloc_result **ret);
 void topo_hwloc_free(struct hwloc_result *r);

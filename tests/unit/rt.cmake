@@ -2,6 +2,8 @@
 unit_test(rt_thread rt_thread Threads::Threads)
 unit_test(rt_golden rt config PkgConfig::JANSSON)
 unit_test(rt_plan rt)
+unit_test(rt_pages rt)
+unit_test(rt_pins rt)
 unit_test(rt_random rt)
 unit_test(rt_topo rt)
 unit_test(rt_eligible rt)

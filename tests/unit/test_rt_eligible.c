@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Eligibility on a host made of files: one that is tuned has no reason against it; then one fact at a
- * time is spoilt and exactly one reason must appear.
+ * Eligibility on a host made of files: one that is tuned has no reason against it; then one fact at
+ * a time is spoilt and exactly one reason must appear.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -219,7 +219,9 @@ test_plan_and_topology(void **state)
 	assert_string_equal(el.reason[0], "as the plan says");
 }
 
-/* Throttling does not matter to a plan without SCHED_FIFO, nor anything of CPUs to one without any. */
+/*
+ * Throttling does not matter to a plan without SCHED_FIFO, nor anything of CPUs to one without any.
+ */
 static void
 test_no_fifo(void **state)
 {

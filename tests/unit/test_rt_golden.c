@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans compared byte by byte: declarations (tests/golden/plan/SITE.yaml) on topologies, each with the
- * expected text in tests/golden/plan/NAME.txt. UPDATE_GOLDEN=1 in the environment rewrites the files.
- * Every plan's JSON must load too.
+ * Plans compared byte by byte: declarations (tests/golden/plan/SITE.yaml) on topologies, each with
+ * the expected text in tests/golden/plan/NAME.txt. UPDATE_GOLDEN=1 in the environment rewrites the
+ * files. Every plan's JSON must load too.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory runs out at every single allocation of the planner and of the topology: an error each time,
- * nothing leaked (the sanitizer build looks), nothing returned half done. Linked with --wrap.
+ * Memory runs out at every single allocation of the planner and of the topology: an error each
+ * time, nothing leaked (the sanitizer build looks), nothing returned half done. Linked with --wrap.
  */
 #include <errno.h>
 #include <setjmp.h>

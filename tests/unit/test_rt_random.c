@@ -2,7 +2,8 @@
 /*
  * Random sites on random small hosts. Whatever the planner answers is judged by rules written down
  * here a second time, and whether it should have found anything by brute force: every way to give
- * whole cores to owners, every way to give memory to nodes. The seed is fixed; CORELANE_SEED changes it.
+ * whole cores to owners, every way to give memory to nodes. The seed is fixed; CORELANE_SEED
+ * changes it.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -12,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "test_rt_site.h"
+#include "test_rt_brute.h"
 
 #define ROUNDS 4000
 
@@ -84,35 +85,6 @@ random_site(struct test_site *s, const struct topo *t)
 	}
 }
 
-static int
-core_of(const struct topo *t, int cpu)
-{
-	const struct topo_cpu *c = topo_find_cpu(t, cpu);
-
-	return c ? c->core : -1;
-}
-
-static int
-threads_of(const struct topo *t, int core)
-{
-	int n = 0;
-
-	for (size_t i = 0; i < t->n_cpus; i++)
-		n += t->cpu[i].core == core;
-	return n;
-}
-
-static int
-node_of_core(const struct topo *t, int core)
-{
-	for (size_t i = 0; i < t->n_cpus; i++)
-		if (t->cpu[i].core == core)
-			return t->cpu[i].node;
-	return -1;
-}
-
-/* ---- Rules that every plan keeps. ---- */
-
 static void
 check_placed(const struct topo *t, const struct plan *p, const struct plan_vnf *pv)
 {
@@ -178,7 +150,9 @@ check_pages(const struct topo *t, const struct plan *p)
 	}
 }
 
-/* Without sharing: whole cores, one owner each. Owners: 1 housekeeping, 2 switch, 10 + v, 50 + v. */
+/*
+ * Without sharing: whole cores, one owner each. Owners: 1 housekeeping, 2 switch, 10 + v, 50 + v.
+ */
 static void
 check_alone(const struct topo *t, const struct plan *p)
 {
@@ -220,156 +194,6 @@ check_alone(const struct topo *t, const struct plan *p)
 	}
 }
 
-/* ---- Brute force. ---- */
-
-struct brute {
-	const struct topo *t;
-	const struct test_site *s;
-	bool has_switch;
-	int n_cores;
-	int owner
-		[CPUSET_MAX]; /* of each core: 0 nobody, 1 housekeeping, 2 switch, 10 + v, 50 + v */
-};
-
-/* vCPUs that VNF @v can have on the cores it was given. */
-static bool
-cores_suffice(const struct brute *b, int v)
-{
-	const struct site_cpu *cpu = &b->s->vnf[v].cpu;
-	int pinned[CPUSET_MAX] = {0}, room = 0, n_pinned = 0, emulators = 0;
-
-	for (unsigned int i = 0; i < cpu->vcpus; i++) {
-		int core = cpu->pin[i] < 0 ? -1 : core_of(b->t, cpu->pin[i]);
-
-		if (core < 0)
-			continue;
-		if (b->owner[core] != 10 + v)
-			return false;
-		pinned[core]++;
-		n_pinned++;
-	}
-	for (int c = 0; c < b->n_cores; c++) {
-		int threads = threads_of(b->t, c), mine = b->owner[c] == 10 + v;
-
-		emulators += b->owner[c] == 50 + v;
-		if (!mine)
-			continue;
-		if (cpu->threads == THREADS_ISOLATE)
-			room += pinned[c] ? 0 : 1;
-		else if (cpu->threads == THREADS_PREFER || threads > 1 || pinned[c])
-			room += threads - pinned[c];
-	}
-	return room >= (int)cpu->vcpus - n_pinned &&
-	       emulators >= (cpu->emulator == EMULATOR_ISOLATE);
-}
-
-static bool
-owners_suffice(const struct brute *b)
-{
-	int switches = 0;
-
-	for (int c = 0; c < b->n_cores; c++)
-		switches += b->owner[c] == 2;
-	if (b->has_switch && !switches)
-		return false;
-	for (int v = 0; v < (int)b->s->site.n_vnfs; v++) {
-		const struct site_vnf *vnf = &b->s->vnf[v];
-
-		for (int c = 0; c < b->n_cores; c++)
-			if ((b->owner[c] == 10 + v || b->owner[c] == 50 + v) &&
-			    vnf->numa_node != NODE_AUTO &&
-			    b->t->node[node_of_core(b->t, c)].os != vnf->numa_node)
-				return false;
-		if (vnf->cpu.policy == CPU_SHARED) {
-			int emulators = 0;
-
-			for (int c = 0; c < b->n_cores; c++)
-				emulators += b->owner[c] == 50 + v;
-			if (vnf->cpu.emulator == EMULATOR_ISOLATE && !emulators)
-				return false;
-		} else if (!cores_suffice(b, v)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool
-brute_cores(struct brute *b, int core)
-{
-	if (core == b->n_cores)
-		return owners_suffice(b);
-	if (b->owner[core] == 1)
-		return brute_cores(b, core + 1);
-	for (int o = 0; o < 2 * (int)b->s->site.n_vnfs + 2; o++) {
-		int n = (int)b->s->site.n_vnfs;
-
-		b->owner[core] = o == 0 ? 0 : o == 1 ? 2 : o < 2 + n ? 10 + o - 2 : 50 + o - 2 - n;
-		if (brute_cores(b, core + 1))
-			return true;
-	}
-	b->owner[core] = 0;
-	return false;
-}
-
-/* Whether VNFs @v and up fit into @free, after the switch took its pages somewhere. */
-static bool
-brute_memory(const struct brute *b, size_t v, uint64_t *free_2m)
-{
-	const struct site_vnf *vnf = &b->s->vnf[v];
-
-	if (v == b->s->site.n_vnfs)
-		return true;
-	for (size_t n = 0; n < b->t->n_nodes; n++) {
-		uint64_t pages = vnf->memory.size / vnf->memory.page_size;
-
-		if (free_2m[n] < pages ||
-		    (vnf->numa_node != NODE_AUTO && vnf->numa_node != b->t->node[n].os))
-			continue;
-		free_2m[n] -= pages;
-		if (brute_memory(b, v + 1, free_2m))
-			return true;
-		free_2m[n] += pages;
-	}
-	return false;
-}
-
-static bool
-memory_suffices(const struct brute *b)
-{
-	for (size_t sw = 0; sw < b->t->n_nodes; sw++) {
-		uint64_t free_2m[TOPO_NODES_MAX];
-
-		for (size_t n = 0; n < b->t->n_nodes; n++)
-			free_2m[n] = b->t->live ? b->t->node[n].free_2m : 1u << 30;
-		if (b->has_switch && free_2m[sw] < 32)
-			continue;
-		free_2m[sw] -= b->has_switch ? 32 : 0;
-		if (brute_memory(b, 0, free_2m))
-			return true;
-	}
-	return false;
-}
-
-/* Housekeeping as the planner chose it: that choice is not what is judged here. */
-static void
-brute_init(struct brute *b, const struct topo *t, const struct test_site *s)
-{
-	const struct topo_cpu *first = NULL;
-
-	*b = (struct brute){.t = t, .s = s};
-	for (int pass = 0; pass < 2 && !first; pass++)
-		for (size_t n = 0; n < t->n_nodes && !first; n++)
-			for (size_t i = 0; i < t->n_cpus && !first; i++)
-				if (t->cpu[i].node == (int)n && (pass || !t->cpu[i].isolated))
-					first = &t->cpu[i];
-	for (size_t i = 0; i < t->n_cpus; i++)
-		b->n_cores = MAX_OF(b->n_cores, t->cpu[i].core + 1);
-	b->owner[first->core] = 1;
-	for (size_t v = 0; v < s->site.n_vnfs; v++)
-		b->has_switch |= s->vnf[v].n_interfaces > 0;
-}
-
 static char *
 text_of(const struct plan *p, const struct topo *t)
 {
@@ -386,11 +210,74 @@ struct tally {
 	unsigned int planned, refused, contradicted, missed, shared;
 };
 
+/*
+ * What fits without sharing: by the rules, possible by brute force, the same again, also with
+ * overlap.
+ */
+static void
+judge_plan(const struct topo *t, struct test_site *s, struct brute *b, const struct plan *p)
+{
+	char *one = text_of(p, t);
+
+	check_alone(t, p);
+	check_pages(t, p);
+	check_priorities(p);
+	for (size_t v = 0; v < p->n_vnfs; v++)
+		check_placed(t, p, &p->vnf[v]);
+	assert_true(brute_cores(b, 0) && memory_suffices(b));
+	for (int i = 0; i < 2; i++) {
+		struct plan *again = NULL;
+		char *two;
+
+		s->site.host.overlap = i ? OVERLAP_ALLOW : OVERLAP_REFUSE;
+		assert_int_equal(plan_make(&s->site, t, &again, NULL), 0);
+		two = text_of(again, t);
+		assert_string_equal(one, two);
+		free(two);
+		plan_free(again);
+	}
+	free(one);
+}
+
+/* What was refused: rightly, and planned with sharing unless it is memory that lacks. */
+static void
+judge_refusal(const struct topo *t, struct test_site *s, struct brute *b, bool uniform,
+	      const char *why, struct tally *tally)
+{
+	bool possible = brute_cores(b, 0) && memory_suffices(b);
+	struct plan *shared = NULL;
+	struct err e = {0};
+	int r;
+
+	tally->missed += possible;
+	if (possible && uniform)
+		fail_msg("a placement exists, but: %s", why);
+	s->site.host.overlap = OVERLAP_ALLOW;
+	r = plan_make(&s->site, t, &shared, &e);
+	if (r == 0) {
+		tally->shared++;
+		check_pages(t, shared);
+		check_priorities(shared);
+		for (size_t v = 0; v < shared->n_vnfs; v++)
+			check_placed(t, shared, &shared->vnf[v]);
+		/* What was missed alone may be found when siblings count. */
+		assert_true(possible || shared->n_reasons > 0);
+		assert_true(!uniform || shared->overlap);
+	} else {
+		assert_int_equal(r, -ENOSPC);
+		if (memory_suffices(b))
+			fail_msg("refused to share: %s", e.text);
+		if (!strstr(e.text, "hugepages") && !strstr(e.text, "pages of"))
+			fail_msg("not about memory: %s", e.text);
+	}
+	plan_free(shared);
+}
+
 static void
 one_round(bool uniform, struct tally *tally)
 {
 	struct topo *t = random_host(uniform);
-	struct plan *alone = NULL, *again = NULL, *shared = NULL;
+	struct plan *plan = NULL;
 	struct test_site s;
 	struct brute b;
 	struct err e = {0};
@@ -398,60 +285,19 @@ one_round(bool uniform, struct tally *tally)
 
 	random_site(&s, t);
 	brute_init(&b, t, &s);
-	r = plan_make(&s.site, t, &alone, &e);
+	r = plan_make(&s.site, t, &plan, &e);
 	if (r == 0) {
-		char *one = text_of(alone, t), *two;
-
 		tally->planned++;
-		check_alone(t, alone);
-		check_pages(t, alone);
-		check_priorities(alone);
-		for (size_t v = 0; v < alone->n_vnfs; v++)
-			check_placed(t, alone, &alone->vnf[v]);
-		assert_true(brute_cores(&b, 0) && memory_suffices(&b));
-		assert_int_equal(plan_make(&s.site, t, &again, &e), 0);
-		two = text_of(again, t);
-		assert_string_equal(one, two);
-		free(two);
-		s.site.host.overlap = OVERLAP_ALLOW; /* changes nothing that fits anyway */
-		assert_int_equal(plan_make(&s.site, t, &shared, &e), 0);
-		two = text_of(shared, t);
-		assert_string_equal(one, two);
-		free(one);
-		free(two);
+		judge_plan(t, &s, &b, plan);
 	} else if (r == -ENOSPC) {
-		bool possible = brute_cores(&b, 0) && memory_suffices(&b);
-
 		tally->refused++;
-		tally->missed += possible;
-		if (possible && uniform)
-			fail_msg("a placement exists, but: %s", e.text);
-		s.site.host.overlap = OVERLAP_ALLOW;
-		r = plan_make(&s.site, t, &shared, &e);
-		if (r == 0) {
-			tally->shared++;
-			check_pages(t, shared);
-			check_priorities(shared);
-			for (size_t v = 0; v < shared->n_vnfs; v++)
-				check_placed(t, shared, &shared->vnf[v]);
-			/* What was missed alone may be found when siblings count. */
-			assert_true(possible || shared->n_reasons > 0);
-			assert_true(!uniform || shared->overlap);
-		} else {
-			assert_int_equal(r, -ENOSPC);
-			if (memory_suffices(&b))
-				fail_msg("refused to share: %s", e.text);
-			if (!strstr(e.text, "hugepages") && !strstr(e.text, "pages of"))
-				fail_msg("not about memory: %s", e.text);
-		}
+		judge_refusal(t, &s, &b, uniform, e.text, tally);
 	} else {
 		assert_int_equal(r, -EINVAL);
 		assert_true(strlen(e.text) > 20);
 		tally->contradicted++;
 	}
-	plan_free(alone);
-	plan_free(again);
-	plan_free(shared);
+	plan_free(plan);
 	topo_free(t);
 }
 
@@ -481,7 +327,9 @@ test_uniform(void **state)
 	assert_int_equal(tally.missed, 0);
 }
 
-/* Some siblings offline: units of two sorts. The order of placement may then miss a rare solution. */
+/*
+ * Some siblings offline: units of two sorts. The order of placement may then miss a rare solution.
+ */
 static void
 test_mixed(void **state)
 {

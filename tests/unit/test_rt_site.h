@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hosts and sites built by hand for the planner's tests, where a YAML file would hide what matters.
+ * Included behind <cmocka.h>.
  */
 #ifndef CORELANE_TEST_RT_SITE_H
 #define CORELANE_TEST_RT_SITE_H
@@ -95,6 +96,32 @@ site_add(struct test_site *s, unsigned int vcpus, uint64_t memory, bool link)
 		v->n_interfaces = 1;
 	}
 	return v;
+}
+
+/* Plans, frees the host, checks the verdict and that the words contain @words. */
+static inline void
+expect_refusal(struct topo *t, const struct test_site *s, int code, const char *words)
+{
+	struct plan *plan = NULL;
+	struct err e = {0};
+	int r = plan_make(&s->site, t, &plan, &e);
+
+	if (r != -code || plan || !strstr(e.text, words))
+		fail_msg("got %d \"%s\", wanted %d with \"%s\"", r, e.text, -code, words);
+	assert_int_equal(e.code, code);
+	topo_free(t);
+}
+
+static inline struct plan *
+expect_plan(const struct topo *t, const struct test_site *s)
+{
+	struct plan *plan = NULL;
+	struct err e = {0};
+	int r = plan_make(&s->site, t, &plan, &e);
+
+	if (r < 0)
+		fail_msg("refused: %s", e.text);
+	return plan;
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Topologies: this machine, a captured one, descriptions, files; and everything that is none of them.
+ * Topologies: this machine, a captured one, descriptions, files; and everything that is none of
+ * them.
  */
 #include <errno.h>
 #include <fcntl.h>
