@@ -131,6 +131,18 @@ add_tap_nic(struct starter *s, const char *name)
 	add_nic(s, fd, VMM_NIC_TAP, 1);
 }
 
+/* A listening socket, for both directions, or a file for output. */
+static void
+add_console(struct starter *s, const char *path)
+{
+	int fd;
+
+	if (fdmsg_connect(path, SOCK_STREAM, &fd) == 0)
+		add_fd(s, fd, VMM_FD_CONSOLE);
+	else
+		add_file(s, path, O_RDWR | O_CREAT, VMM_FD_CONSOLE);
+}
+
 static void
 parse(struct starter *s, int argc, char **argv)
 {
@@ -209,7 +221,7 @@ parse(struct starter *s, int argc, char **argv)
 			add_tap_nic(s, optarg);
 			break;
 		case 'o':
-			add_file(s, optarg, O_RDWR | O_CREAT | O_NONBLOCK, VMM_FD_CONSOLE);
+			add_console(s, optarg);
 			break;
 		default:
 			exit(EXIT_USAGE);
