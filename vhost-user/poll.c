@@ -204,22 +204,28 @@ release(struct poller *p, struct rte_mbuf **pkt, uint32_t n)
 		rte_pktmbuf_free_bulk(pkt, n);
 }
 
+/* One visit to a queue. Returns how many frames came. */
 static uint32_t
 poll_queue(struct poller *p, const struct port_member *m, int vid, uint32_t pair)
 {
 	struct rte_mbuf *pkt[SWITCH_BURST];
 	struct swport *in = m->port;
-	uint32_t n;
+	uint32_t n, total = 0;
 
-	n = rte_vhost_dequeue_burst(vid, GUEST_TX(pair), p->pool, pkt, SWITCH_BURST);
-	if (n == 0)
-		return 0;
-	in->polled[pair] += n;
-	counter_add(&in->count.rx_packets, n);
-	counter_add(&in->count.rx_bytes, bytes_of(pkt, n));
-	forward_burst(p, m, pkt, n);
-	release(p, pkt, n);
-	return n;
+	for (uint32_t left = p->fwd.ports->bursts; left > 0; left--) {
+		n = rte_vhost_dequeue_burst(vid, GUEST_TX(pair), p->pool, pkt, SWITCH_BURST);
+		if (n == 0)
+			break;
+		total += n;
+		counter_add(&in->count.rx_packets, n);
+		counter_add(&in->count.rx_bytes, bytes_of(pkt, n));
+		forward_burst(p, m, pkt, n);
+		release(p, pkt, n);
+		if (n < SWITCH_BURST)
+			break;
+	}
+	in->polled[pair] += total;
+	return total;
 }
 
 /*

@@ -6,6 +6,9 @@
 
 #include "base/util.h"
 
+#define PORTS_A_BURST 16
+#define BURSTS_MAX    4
+
 struct swport *
 swport_make(const struct port_cfg *cfg, uint32_t ref, uint16_t domain)
 {
@@ -36,6 +39,7 @@ port_table_make(struct swport *const slot[SWITCH_PORTS_MAX], uint64_t serial)
 		if (slot[i])
 			t->member[t->n++].port = slot[i];
 	}
+	t->bursts = MIN_OF(1 + t->n / PORTS_A_BURST, BURSTS_MAX);
 	/* sorted[] holds the domains one after another; a domain's first member starts its run */
 	for (uint32_t i = 0; i < t->n; i++) {
 		uint32_t first = filled;

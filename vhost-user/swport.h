@@ -103,6 +103,11 @@ struct port_member {
 struct port_table {
 	uint64_t serial;
 	uint32_t n;
+	/*
+	 * Bursts that a busy queue may have in one visit: with many ports most are idle, and a round
+	 * over them costs more than the frames of one burst.
+	 */
+	uint32_t bursts;
 	struct port_member member[SWITCH_PORTS_MAX];
 	struct swport *slot[SWITCH_PORTS_MAX]; /* by ref & SWITCH_SLOT_MASK */
 	struct swport *sorted[SWITCH_PORTS_MAX];

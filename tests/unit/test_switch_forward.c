@@ -407,6 +407,24 @@ udp_hash(uint8_t last_ip, uint8_t port, uint16_t fragment, uint32_t len)
 	return flow_hash(w.frame, len);
 }
 
+/* A few ports take turns burst by burst; among many, a busy one has several in a visit. */
+static void
+test_bursts_a_visit(void **state)
+{
+	assert_int_equal(w.table->bursts, 1);
+	for (uint32_t i = N_PORTS; i < SWITCH_PORTS_MAX; i++) {
+		w.slot[i] = make_port(i, 3, 1500, 10);
+		if (i != 31)
+			continue;
+		publish();
+		assert_int_equal(w.table->bursts, 3);
+	}
+	publish();
+	assert_int_equal(w.table->n, SWITCH_PORTS_MAX);
+	assert_int_equal(w.table->bursts, 4);
+	assert_int_equal(w.table->member[100].n_peers, SWITCH_PORTS_MAX - N_PORTS);
+}
+
 static void
 test_flow_hash(void **state)
 {
@@ -448,6 +466,7 @@ main(void)
 		WORLD_TEST(test_full_table_is_counted),
 		WORLD_TEST(test_fits),
 		WORLD_TEST(test_stats_copy),
+		WORLD_TEST(test_bursts_a_visit),
 		WORLD_TEST(test_flow_hash),
 	};
 
