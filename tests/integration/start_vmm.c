@@ -40,6 +40,7 @@ struct starter {
 	struct vmm_start msg;
 	int fds[FDMSG_FDS_MAX];
 	struct options opt;
+	const char *connect[VMM_NICS_MAX];
 	int sock, serial; /* our ends */
 	pid_t pid;
 	struct vmm_stats *stats;
@@ -119,6 +120,18 @@ add_vhost_nic(struct starter *s, char *spec)
 	add_nic(s, fd, VMM_NIC_VHOST_LISTEN, queues ? (unsigned int)atoi(queues) : 1);
 }
 
+/* The back end listens at PATH; later connections are handed in when the VMM wants one. */
+static void
+add_connected_nic(struct starter *s, const char *path)
+{
+	int fd;
+
+	if (fdmsg_connect(path, SOCK_STREAM, &fd) < 0)
+		die(path);
+	s->connect[s->msg.n_nics] = path;
+	add_nic(s, fd, VMM_NIC_VHOST_CONNECT, 1);
+}
+
 static void
 add_tap_nic(struct starter *s, const char *name)
 {
@@ -162,6 +175,7 @@ parse(struct starter *s, int argc, char **argv)
 		{"kvm", required_argument, NULL, 'k'},
 		{"node", required_argument, NULL, 'N'},
 		{"nic", required_argument, NULL, 'v'},
+		{"connect", required_argument, NULL, 'V'},
 		{"tap", required_argument, NULL, 't'},
 		{"console", required_argument, NULL, 'o'},
 		{NULL, 0, NULL, 0},
@@ -216,6 +230,9 @@ parse(struct starter *s, int argc, char **argv)
 			break;
 		case 'v':
 			add_vhost_nic(s, optarg);
+			break;
+		case 'V':
+			add_connected_nic(s, optarg);
 			break;
 		case 't':
 			add_tap_nic(s, optarg);
@@ -329,6 +346,26 @@ copy_serial(struct starter *s)
 	return write(STDOUT_FILENO, buf, (size_t)n) == n;
 }
 
+/* Until the back end listens again. */
+static void
+give_connection(struct starter *s, uint32_t nic)
+{
+	struct vmm_nic_fd m = {.head = {.magic = VMM_NICFD_MAGIC,
+					.version = VMM_MSG_VERSION,
+					.size = sizeof(m)},
+			       .index = nic};
+	int fd;
+
+	for (int i = 0; i < 100; i++, usleep(100000)) {
+		if (fdmsg_connect(s->connect[nic], SOCK_STREAM, &fd) < 0)
+			continue;
+		if (fdmsg_send(s->sock, &m.head, &fd, 1) < 0)
+			die("a connection for a NIC");
+		close(fd);
+		return;
+	}
+}
+
 static bool
 show_event(struct starter *s)
 {
@@ -346,6 +383,8 @@ show_event(struct starter *s)
 
 	if (fdmsg_recv(s->sock, &want, &ev, NULL, 0, &n) < 0)
 		return false;
+	if (ev.kind == VMM_EV_NIC_WANTS_FD && ev.index < VMM_NICS_MAX)
+		give_connection(s, ev.index);
 	fprintf(stderr, "event: %s: %.255s\n",
 		ev.kind && ev.kind < sizeof(name) / sizeof(name[0]) ? name[ev.kind] : "?", ev.text);
 	return true;

@@ -5,6 +5,7 @@
 set -uo pipefail
 bin=$(readlink -f "$1")
 start=$bin/../tests/start_vmm
+start_ctl=$bin/../tests/vmm_ctl
 work=$(mktemp -d /tmp/corelane-vhost.XXXXXX)
 pmd=
 trap '[ -z "$pmd" ] || kill -KILL $pmd 2>/dev/null; exec 9>&-; rm -rf "$work"' EXIT
@@ -19,12 +20,12 @@ trap '[ -z "$pmd" ] || kill -KILL $pmd 2>/dev/null; exec 9>&-; rm -rf "$work"' E
 mkfifo "$work/stdin"
 exec 9<>"$work/stdin"
 
-# testpmd [QUEUES]: starts it; its ports connect by themselves, again and again.
+# testpmd [QUEUES [CLIENT]]: starts it; its ports connect by themselves, again and again (or listen).
 testpmd() {
-	local q=${1:-1}
+	local q=${1:-1} c=${2:-1}
 	dpdk-testpmd -l 0,1 --in-memory --no-pci --file-prefix "v$$" --socket-mem 128 \
-		--vdev "net_vhost0,iface=$work/a,client=1,queues=$q" \
-		--vdev "net_vhost1,iface=$work/b,client=1,queues=$q" -- --forward-mode=io --auto-start \
+		--vdev "net_vhost0,iface=$work/a,client=$c,queues=$q" \
+		--vdev "net_vhost1,iface=$work/b,client=$c,queues=$q" -- --forward-mode=io --auto-start \
 		--no-mlockall -i --total-num-mbufs=8192 --rxq="$q" --txq="$q" >>"$work/pmd" 2>&1 <&9 &
 	pmd=$!
 }
@@ -123,6 +124,73 @@ test_late() {
 	frames late-back-end
 }
 
+# The other way round: the back end listens, and the starter connects, also after its death.
+test_connect() {
+	rm -f "$work/a" "$work/b"
+	testpmd 1 0
+	for _ in $(seq 100); do [ -S "$work/b" ] && break; sleep 0.1; done
+	guest "mode=loop time=10s rate=2000 wait=20s rings=packed" --connect "$work/a" --connect "$work/b" &
+	local vmm=$!
+	sleep 4
+	end_testpmd
+	rm -f "$work/a" "$work/b" # a dead server's sockets are in the next one's way
+	testpmd 1 0
+	wait $vmm
+	end_testpmd
+	frames connected
+	if [ "$(grep -c nic-wants-fd "$work/err")" -ge 2 ] && [ "$(grep -c nic-up "$work/err")" -ge 4 ] &&
+		[ "$(field receive_ns)" -gt 6000000000 ]; then
+		echo "ok connected-again"
+	else
+		echo "not ok connected-again: $(cat "$work/err")"
+	fi
+	rm -f "$work/a" "$work/b"
+}
+
+# Paused in the middle of traffic: the back end lets go of the rings, takes them back, frames go on.
+test_pause() {
+	local rings status
+	for rings in split packed; do
+		testpmd
+		guest "mode=loop time=8s rate=2000 wait=20s rings=$rings" "${nics[@]}" --control "$work/ctl" &
+		local vmm=$!
+		sleep 3
+		for _ in 1 2 3; do
+			"$start_ctl" "$work/ctl" pause >"$work/ctl.out" 2>&1; status=$?
+			sleep 0.3
+			"$start_ctl" "$work/ctl" resume >>"$work/ctl.out" 2>&1 || status=$?
+			sleep 0.5
+		done
+		wait $vmm
+		end_testpmd
+		frames "paused-$rings"
+		if [ $status -eq 0 ] && ! grep -q nic-down "$work/err" &&
+			[ "$(field receive_ns)" -gt 6000000000 ]; then
+			echo "ok paused-$rings-goes-on"
+		else
+			echo "not ok paused-$rings-goes-on: $status $(cat "$work/ctl.out" "$work/err")"
+		fi
+	done
+}
+
+# A guest that writes garbage into rings that a back end serves hurts nobody: both are there afterwards.
+test_garbage() {
+	testpmd
+	local what
+	for what in rings config msix mmio; do
+		guest "mode=garbage what=$what count=1500 seed=5" "${nics[@]}"
+		if grep -q '"end","mode":"garbage","ok":true' "$work/out"; then
+			echo "ok garbage-$what"
+		else
+			echo "not ok garbage-$what: $(tail -n 1 "$work/out" | cut -c1-200) $(tail -n 2 "$work/err")"
+		fi
+		kill -0 "$pmd" 2>/dev/null || { echo "note: testpmd died of it"; testpmd; }
+	done
+	guest "mode=loop time=1s rate=2000 wait=20s" "${nics[@]}"
+	frames after-garbage
+	end_testpmd
+}
+
 test_second() {
 	guest "mode=loop time=3s rate=1000 wait=20s" "${nics[@]}" &
 	local vmm=$!
@@ -204,6 +272,9 @@ test_taps() {
 test_frames
 test_killed
 test_late
+test_connect
+test_pause
+test_garbage
 test_second
 test_served
 test_taps
