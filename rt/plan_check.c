@@ -45,7 +45,7 @@ housekeeping_auto(struct planner *p)
 			for (size_t i = 0; i < t->n_cpus && !first; i++)
 				if (t->cpu[i].node == (int)n && (pass || !t->cpu[i].isolated))
 					first = &t->cpu[i];
-	for (size_t i = 0; i < t->n_cpus; i++)
+	for (size_t i = 0; first && i < t->n_cpus; i++)
 		if (t->cpu[i].core == first->core)
 			cpuset_add(&p->housekeeping, (unsigned int)t->cpu[i].os);
 }

@@ -38,13 +38,15 @@ static void
 limit_child(void)
 {
 	struct rlimit lim = {.rlim_cur = CHILD_SECONDS, .rlim_max = CHILD_SECONDS};
-	unsigned long long pages = 0;
+	unsigned long long pages;
+	char line[128];
 	FILE *f = fopen("/proc/self/statm", "re");
 
 	setrlimit(RLIMIT_CPU, &lim);
 	lim.rlim_cur = lim.rlim_max = 0;
 	setrlimit(RLIMIT_CORE, &lim);
-	if (f && fscanf(f, "%llu", &pages) == 1) {
+	if (f && fgets(line, sizeof(line), f)) {
+		pages = strtoull(line, NULL, 10); /* the first field: the whole address space */
 		lim.rlim_cur = pages * (unsigned long long)sysconf(_SC_PAGESIZE) + CHILD_MEMORY;
 		lim.rlim_max = lim.rlim_cur;
 		setrlimit(RLIMIT_AS, &lim);

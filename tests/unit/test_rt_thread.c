@@ -38,6 +38,11 @@
 #else
 #define MLOCK_IS_IGNORED 0
 #endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define THREADS_IN_CHILD 0 /* its runtime crashes when a forked child starts threads */
+#else
+#define THREADS_IN_CHILD 1
+#endif
 
 /* Runs @fn in a child: 0, SKIPPED, or the line that failed (its low byte). */
 static void
@@ -303,12 +308,20 @@ test_lock(void **state)
 static void
 test_prefault(void **state)
 {
+	if (!THREADS_IN_CHILD) {
+		print_message("skipped: the thread sanitizer and fork do not mix\n");
+		skip();
+	}
 	in_child(prefaults);
 }
 
 static void
 test_prefault_bounded(void **state)
 {
+	if (!THREADS_IN_CHILD) {
+		print_message("skipped: the thread sanitizer and fork do not mix\n");
+		skip();
+	}
 	in_child(prefault_is_bounded);
 }
 
