@@ -267,14 +267,16 @@ poll_port(struct poller *p, const struct port_member *m)
 
 /*
  * A ring that offers frames of which none could be taken for a second is broken (DPDK stops at the
- * first descriptor that makes no sense): counted once each time it gets stuck.
+ * first descriptor that makes no sense): counted once each time it gets stuck. Split rings only:
+ * DPDK cannot count what a packed ring offers, and only DPDK may look, under its locks, at memory
+ * that a front end can take away at any moment.
  */
 static void
 check_stuck(struct swport *in)
 {
 	int vid = connected_vid(in);
 
-	if (vid < 0)
+	if (vid < 0 || in->packed)
 		return;
 	for (uint32_t q = 0; q < PORT_QUEUES_MAX; q++) {
 		uint32_t bit = 1u << q;

@@ -78,6 +78,7 @@ struct swport {
 	_Atomic uint32_t tx_mask;                        /* queue pairs that we may send to */
 	struct swport_region region[SWITCH_REGIONS_MAX]; /* constant while vid is not -1 */
 	uint32_t n_regions;
+	bool packed; /* its rings are; constant while vid is not -1 */
 	_Atomic uint64_t connects;
 	_Atomic uint64_t bad_messages;
 

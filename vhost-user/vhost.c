@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <rte_vhost.h>
 
@@ -114,10 +115,13 @@ static int
 on_ready(int vid)
 {
 	struct swport *p = port_of(vid);
+	uint64_t features = 0;
 
 	if (!p)
 		return -1;
 	note_regions(p, vid);
+	p->packed = rte_vhost_get_negotiated_features(vid, &features) == 0 &&
+		    (features & 1ull << VIRTIO_F_RING_PACKED);
 	atomic_fetch_add_explicit(&p->connects, 1, memory_order_relaxed);
 	/* release: the device is whole when the polling thread sees its number */
 	atomic_store_explicit(&p->vid, vid, memory_order_release);
