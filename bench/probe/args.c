@@ -66,7 +66,7 @@ args_default(struct args *a)
 	*a = (struct args){
 		.mode = MODE_BOOT,
 		.tx = {.index = 0},
-		.rx = {.index = 1},
+		.rx = {.index = 0},
 		.rate = 100000,
 		.size = {64},
 		.n_sizes = 1,

@@ -11,7 +11,7 @@
 #include "bench/probe/nics.h"
 #include "bench/probe/out.h"
 
-#define DEFAULT_COUNT 2000
+#define DEFAULT_COUNT 500
 
 /* Ports that would end the run (power, reset, QEMU's firmware door) or spoil its output. */
 static bool

@@ -41,7 +41,7 @@ mode_gen(struct probe *p)
 	const struct args *a = &p->args;
 	struct nic *n = nics_get(p, &a->tx);
 	struct json *j = out_json();
-	uint64_t start, now, end, unsent;
+	uint64_t start, now, end, last, unsent;
 
 	if (!n)
 		return false;
@@ -51,8 +51,9 @@ mode_gen(struct probe *p)
 		return false;
 	start = now = rdtsc();
 	end = a->time ? start + clock_ticks(a->time) : UINT64_MAX;
+	last = a->time ? end + clock_ticks(a->drain) : end;
 	sender_start(&tx, FRAME_DATA, start);
-	while (now < end && !n->error && !sender_done(&tx)) {
+	while (!n->error && !sender_done(&tx, now, end) && now < last) {
 		sender_run(&tx, now, end);
 		receiver_run(&rx, BURST);
 		now = rdtsc();
@@ -60,6 +61,8 @@ mode_gen(struct probe *p)
 	unsent = sender_unsent(&tx, end < now ? end : now);
 	for (int i = 0; a->stop && i < 3; i++)
 		sender_one(&tx, FRAME_STOP, 0, tx.dst);
+	for (end = rdtsc() + clock.hz; nic_tx_pending(n) && rdtsc() < end && !n->error;)
+		cpu_pause();
 	json_open(j, "result");
 	json_str(j, "mode", "gen");
 	json_u64(j, "rate", a->rate);

@@ -77,10 +77,9 @@ phase(struct run *r, uint8_t type, uint64_t ns, uint64_t drain)
 
 	sender_start(&r->tx, type, now);
 	for (; now < last && !r->tx.nic->error && !r->rx.nic->error; now = rdtsc()) {
-		unsigned int sent = sender_run(&r->tx, now, end);
-
+		sender_run(&r->tx, now, end);
 		receiver_run(&r->rx, RX_BURST);
-		if (!sent && (now >= end || sender_done(&r->tx)) && r->rx.frames >= r->tx.sent)
+		if (sender_done(&r->tx, now, end) && r->rx.frames >= r->tx.sent)
 			break;
 	}
 	return sender_unsent(&r->tx, end);
@@ -110,7 +109,7 @@ report(struct run *r, uint64_t unsent, uint64_t elapsed, uint64_t kicks)
 static void
 stop_peer(struct run *r)
 {
-	uint64_t end = rdtsc() + clock_ticks(HELLO_EVERY_NS);
+	uint64_t end = rdtsc() + clock.hz;
 
 	if (!r->p->args.stop)
 		return;

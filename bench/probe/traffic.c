@@ -60,10 +60,16 @@ put_next(struct sender *s, uint64_t due)
 	return true;
 }
 
-bool
-sender_done(const struct sender *s)
+static bool
+enough(const struct sender *s)
 {
 	return s->args->count && s->sent >= s->args->count;
+}
+
+bool
+sender_done(const struct sender *s, uint64_t now, uint64_t end)
+{
+	return enough(s) || (now >= end && (s->flat_out || s->pacer.next >= end));
 }
 
 unsigned int
@@ -71,10 +77,10 @@ sender_run(struct sender *s, uint64_t now, uint64_t end)
 {
 	unsigned int n = 0;
 
-	while (n < s->args->burst && now < end) {
+	while (n < s->args->burst) {
 		uint64_t due = s->flat_out ? now : s->pacer.next;
 
-		if (due > now || due >= end || sender_done(s))
+		if (due > now || due >= end || enough(s))
 			break;
 		if (!put_next(s, due)) {
 			s->full++;

@@ -28,10 +28,10 @@ struct sender {
 void sender_init(struct sender *s, struct nic *nic, const struct args *a, const uint8_t dst[6]);
 /* From @start on, frames of that type are due at the rate; counters are zeroed. */
 void sender_start(struct sender *s, uint8_t type, uint64_t start);
-/* Sends what is due at @now and before @end, a burst at most; returns how many. */
+/* Sends what is due at @now and fell due before @end, a burst at most; returns how many. */
 unsigned int sender_run(struct sender *s, uint64_t now, uint64_t end);
-/* Whether count= frames have been sent. */
-bool sender_done(const struct sender *s);
+/* Whether there is nothing more to send: count= is reached, or it is past @end and nothing is overdue. */
+bool sender_done(const struct sender *s, uint64_t now, uint64_t end);
 /* How many frames fell due before @end and never left. Ends the schedule. */
 uint64_t sender_unsent(struct sender *s, uint64_t end);
 /* One frame outside the schedule, without waiting: false when the ring is full. */
