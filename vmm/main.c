@@ -196,9 +196,9 @@ run(struct vm *vm, struct err *e)
 	int r = build(vm, &ctl, e), stop;
 
 	if (r == 0) {
+		vm_event(vm, VMM_EV_STARTED, 0, "%u vCPUs", vm->start->n_vcpus);
 		vm->stats->run_tsc = __rdtsc();
 		vcpus_start(vm);
-		vm_event(vm, VMM_EV_STARTED, 0, "%u vCPUs", vm->start->n_vcpus);
 		r = loop_run(&vm->loop);
 		if (r < 0)
 			err_sys(e, -r, "event loop");

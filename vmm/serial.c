@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
@@ -17,10 +18,11 @@
 #include "vmm/device.h"
 #include "vmm/vm.h"
 
-#define PORT    0x3f8
-#define LINE    4
-#define TX_SIZE 8192u /* a power of two */
-#define RX_SIZE 16u
+#define PORT          0x3f8
+#define LINE          4
+#define TX_SIZE       8192u /* a power of two */
+#define RX_SIZE       16u
+#define DRAIN_WAIT_MS 500
 
 enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR, REGS };
 
@@ -391,6 +393,17 @@ attach(struct serial *s, struct err *e)
 	return r < 0 ? err_sys(e, -r, "serial: event loop") : 0;
 }
 
+/* At the end the guest's last words wait for their reader, but not for one that stands still. */
+static void
+drain(struct serial *s)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+
+	flush(s);
+	while (s->st.tx_n > 0 && s->can_write && poll(&p, 1, DRAIN_WAIT_MS) > 0)
+		flush(s);
+}
+
 static void
 fini(struct device *d)
 {
@@ -398,7 +411,7 @@ fini(struct device *d)
 
 	if (s->fd < 0)
 		return;
-	flush(s);
+	drain(s);
 	loop_del(&d->vm->loop, s->fd);
 	close(s->fd);
 	s->fd = -1;

@@ -86,6 +86,9 @@ test_serial() {
 	start --cmdline f --hold 2 "$vmm" "$guest"
 	expect flood-unread-for-two-seconds 0 "event: poweroff"
 	verify flood-unread-is-complete check_flood
+	start --cmdline f --slow "$vmm" "$guest"
+	expect flood-with-a-slow-reader 0 "event: poweroff"
+	verify flood-slow-is-complete check_flood
 	timeout -k 5 60 "$tools/start_vmm" --cmdline e "$vmm" "$guest" \
 		>"$work/out" 2>"$work/err" < <(printf 'The slow brown fox %0200d q' 0; sleep 5)
 	status=$? err=$(cat "$work/err")

@@ -369,6 +369,46 @@ goes_to_a_file(void **state)
 	tear_down(state);
 }
 
+static void *
+read_late(void *arg)
+{
+	size_t *got = arg;
+	char buf[16384];
+	ssize_t n;
+
+	usleep(50000);
+	while ((n = read(peer, buf, sizeof(buf))) > 0)
+		*got += (size_t)n;
+	return NULL;
+}
+
+/* What the ring still holds when the machine ends is read by a reader that is late, not lost. */
+static void
+last_words_are_read(void **state)
+{
+	size_t sent = 0, got = 0;
+	pthread_t t;
+
+	assert_int_equal(set_up_stream(state), 0);
+	for (; in(LSR)&0x20; sent++)
+		out(THR, 'x');
+	assert_int_equal(pthread_create(&t, NULL, read_late, &got), 0);
+	serial_ops.fini(dev);
+	pthread_join(t, NULL);
+	assert_int_equal(got, sent);
+	tear_down(state);
+}
+
+/* And a reader that stands still holds nobody up. */
+static void
+last_words_do_not_wait_for_ever(void **state)
+{
+	assert_int_equal(set_up_stream(state), 0);
+	while (in(LSR)&0x20)
+		out(THR, 'x');
+	tear_down(state);
+}
+
 static void
 is_there_without_an_fd(void **state)
 {
@@ -414,6 +454,8 @@ main(void)
 		WITH_PEER(wide_and_crossing_accesses),
 		WITH_PEER(survives_anything),
 		cmocka_unit_test(goes_to_a_file),
+		cmocka_unit_test(last_words_are_read),
+		cmocka_unit_test(last_words_do_not_wait_for_ever),
 		cmocka_unit_test(is_there_without_an_fd),
 		cmocka_unit_test(refuses_a_read_only_fd),
 	};
