@@ -143,7 +143,7 @@ scaled(const char *s, size_t len, bool time, uint64_t *ret)
 	len -= (size_t)(rest - s);
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (units[i].time != time || strlen(units[i].suffix) != len ||
-		    memcmp(units[i].suffix, rest, len))
+		    memcmp(units[i].suffix, rest, len) != 0)
 			continue;
 		return __builtin_mul_overflow(v, units[i].factor, ret) ? -1 : 0;
 	}
@@ -169,7 +169,7 @@ parse_mac(const char *s, size_t len, uint8_t mac[6])
 
 	if (len != 17)
 		return -1;
-	for (int i = 0; i < 6; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		int hi = hexdigit(s[i * 3]), lo = hexdigit(s[i * 3 + 1]);
 
 		if (hi < 0 || lo < 0 || (i < 5 && s[i * 3 + 2] != ':'))
@@ -282,7 +282,7 @@ parse_word(struct args *a, const char *w, size_t len, char error[ARGS_ERROR_MAX]
 	if (eq == len)
 		return fail(error, "not of the form key=value: ", w, len);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (strlen(keys[i].name) != eq || memcmp(keys[i].name, w, eq))
+		if (strlen(keys[i].name) != eq || memcmp(keys[i].name, w, eq) != 0)
 			continue;
 		if (set(a, &keys[i], w + eq + 1, len - eq - 1))
 			return fail(error, "malformed or out of range: ", w, len);

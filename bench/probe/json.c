@@ -131,7 +131,7 @@ json_mac(struct json *j, const char *k, const uint8_t mac[6])
 {
 	char buf[18];
 
-	for (int i = 0; i < 6; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		buf[i * 3] = hexdigit[mac[i] >> 4];
 		buf[i * 3 + 1] = hexdigit[mac[i] & 15];
 		buf[i * 3 + 2] = i < 5 ? ':' : '\0';

@@ -131,7 +131,7 @@ judge(struct receiver *r, const uint8_t *b, uint32_t len, uint64_t now)
 	enum frame_verdict v = frame_read(b, len, r->deep, &f);
 
 	if (v == FRAME_FOREIGN ||
-	    (!r->anybody && memcmp(f.dst, r->nic->mac, 6) && !(f.dst[0] & 1))) {
+	    (!r->anybody && memcmp(f.dst, r->nic->mac, 6) != 0 && !(f.dst[0] & 1))) {
 		r->foreign++;
 		return;
 	}

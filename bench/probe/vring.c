@@ -9,7 +9,6 @@
 #define USED_IDX    1
 #define USED_RING   2 /* in uint16_t */
 #define NO_NOTIFY   1 /* used->flags */
-#define NO_INTR     1 /* avail->flags */
 #define EVENT_OFF   1 /* packed: flags of an event suppression structure, its second word */
 #define EVENT_FLAGS 1
 
@@ -67,7 +66,7 @@ vring_interrupts(struct vring *v, bool on)
 {
 	volatile uint16_t *flags = &v->driver[v->packed ? EVENT_FLAGS : 0];
 
-	*flags = on ? 0 : v->packed ? EVENT_OFF : NO_INTR;
+	*flags = on ? 0 : 1; /* NO_INTERRUPT of one, RING_EVENT_FLAGS_DISABLE of the other */
 }
 
 static uint16_t
@@ -234,7 +233,8 @@ get_split(struct vring *v, uint16_t *ret_id, uint32_t *ret_len)
 		return false;
 	if ((uint16_t)(idx - v->last_used) > v->n_out)
 		return offence(v, "the used index runs ahead of the available index");
-	elem = (volatile uint32_t *)&v->device[USED_RING] + 2 * (v->last_used & (v->size - 1));
+	elem = (volatile uint32_t *)&v->device[USED_RING] +
+	       (size_t)2 * (v->last_used & (v->size - 1));
 	id = elem[0];
 	len = elem[1];
 	if (!take(v, id, len))
