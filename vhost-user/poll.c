@@ -33,16 +33,19 @@ bytes_of(struct rte_mbuf *const *pkt, uint32_t n)
 	return bytes;
 }
 
-/* Puts frames into one queue of a guest; they stay the caller's. */
+/* Puts frames, @bytes in all, into one queue of a guest; they stay the caller's. */
 static void
-send_queue(struct swport *out, int vid, uint32_t pair, struct rte_mbuf **pkt, uint32_t n)
+send_queue(struct swport *out, int vid, uint32_t pair, struct rte_mbuf **pkt, uint32_t n,
+	   uint64_t bytes)
 {
 	uint32_t sent = rte_vhost_enqueue_burst(vid, GUEST_RX(pair), pkt, (uint16_t)n);
 
-	counter_add(&out->count.tx_packets, sent);
-	counter_add(&out->count.tx_bytes, bytes_of(pkt, sent));
-	if (unlikely(sent < n))
+	if (unlikely(sent < n)) {
 		counter_add(&out->count.drops[DROP_RING_FULL], n - sent);
+		bytes = bytes_of(pkt, sent);
+	}
+	counter_add(&out->count.tx_packets, sent);
+	counter_add(&out->count.tx_bytes, bytes);
 }
 
 /* Several queues: each flow keeps to one of them. */
@@ -61,12 +64,12 @@ send_spread(struct swport *out, int vid, uint32_t pairs, struct rte_mbuf **pkt, 
 	}
 	for (uint32_t q = 0; q < pairs; q++)
 		if (fill[q])
-			send_queue(out, vid, q, lane[q], fill[q]);
+			send_queue(out, vid, q, lane[q], fill[q], bytes_of(lane[q], fill[q]));
 }
 
-/* At most SWITCH_BURST frames, in order, to @out. */
+/* At most SWITCH_BURST frames, @bytes in all, in order, to @out. */
 static void
-send_port(struct swport *out, struct rte_mbuf **pkt, uint32_t n)
+send_port(struct swport *out, struct rte_mbuf **pkt, uint32_t n, uint64_t bytes)
 {
 	int vid = connected_vid(out);
 	uint32_t pairs;
@@ -78,7 +81,7 @@ send_port(struct swport *out, struct rte_mbuf **pkt, uint32_t n)
 	/* the pairs in use are the first ones: virtio 1.2, 5.1.6.5.5 */
 	pairs = (uint32_t)__builtin_ctz(~atomic_load_explicit(&out->tx_mask, memory_order_relaxed));
 	if (likely(pairs == 1))
-		send_queue(out, vid, 0, pkt, n);
+		send_queue(out, vid, 0, pkt, n, bytes);
 	else if (pairs > 1)
 		send_spread(out, vid, pairs, pkt, n);
 	else
@@ -96,6 +99,7 @@ queue_frame(struct poller *p, struct swport *out, struct rte_mbuf *pkt)
 	if (out->n_batch == 0)
 		p->touched[p->n_touched++] = out;
 	out->batch[out->n_batch++] = pkt;
+	out->batch_bytes += pkt->pkt_len;
 }
 
 static void
@@ -155,8 +159,9 @@ flush(struct poller *p)
 	for (uint32_t i = 0; i < p->n_touched; i++) {
 		struct swport *out = p->touched[i];
 
-		send_port(out, (struct rte_mbuf **)out->batch, out->n_batch);
+		send_port(out, (struct rte_mbuf **)out->batch, out->n_batch, out->batch_bytes);
 		out->n_batch = 0;
+		out->batch_bytes = 0;
 	}
 	p->n_touched = 0;
 }
@@ -166,7 +171,8 @@ flush(struct poller *p)
  * count: it stays ours until the end of the burst and is freed once.
  */
 static void
-forward_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **pkt, uint32_t n)
+forward_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **pkt, uint32_t n,
+	      uint64_t bytes)
 {
 	struct swport *only = NULL;
 	uint32_t same;
@@ -187,17 +193,23 @@ forward_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **p
 		flush(p);
 		return;
 	}
-	send_port(only, pkt, n);
+	send_port(only, pkt, n, bytes);
 }
 
-/* Back to the pool, in one go when every frame is one plain buffer, as most are. */
 static void
-release(struct poller *p, struct rte_mbuf **pkt, uint32_t n)
+handle_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **pkt, uint32_t n)
 {
 	uint32_t chained = 0;
+	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		bytes += pkt[i]->pkt_len;
 		chained |= pkt[i]->nb_segs ^ 1u;
+	}
+	counter_add(&m->port->count.rx_packets, n);
+	counter_add(&m->port->count.rx_bytes, bytes);
+	forward_burst(p, m, pkt, n, bytes);
+	/* in one go when every frame is one plain buffer, as most are */
 	if (likely(chained == 0))
 		rte_mempool_put_bulk(p->pool, (void *const *)pkt, n);
 	else
@@ -209,7 +221,6 @@ static uint32_t
 poll_queue(struct poller *p, const struct port_member *m, int vid, uint32_t pair)
 {
 	struct rte_mbuf *pkt[SWITCH_BURST];
-	struct swport *in = m->port;
 	uint32_t n, total = 0;
 
 	for (uint32_t left = p->fwd.ports->bursts; left > 0; left--) {
@@ -217,14 +228,11 @@ poll_queue(struct poller *p, const struct port_member *m, int vid, uint32_t pair
 		if (n == 0)
 			break;
 		total += n;
-		counter_add(&in->count.rx_packets, n);
-		counter_add(&in->count.rx_bytes, bytes_of(pkt, n));
-		forward_burst(p, m, pkt, n);
-		release(p, pkt, n);
+		handle_burst(p, m, pkt, n);
 		if (n < SWITCH_BURST)
 			break;
 	}
-	in->polled[pair] += total;
+	m->port->polled[pair] += total;
 	return total;
 }
 

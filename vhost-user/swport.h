@@ -89,6 +89,7 @@ struct swport {
 	uint64_t polled[PORT_QUEUES_MAX]; /* frames taken a queue, for the stuck check */
 	uint64_t checked[PORT_QUEUES_MAX];
 	struct swport_counters count;
+	uint64_t batch_bytes;
 	uint16_t n_batch;
 	void *batch[SWITCH_BURST]; /* frames waiting for the end of the burst; not owned */
 };
