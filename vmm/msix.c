@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "vmm/event.h"
 #include "vmm/irq.h"
 #include "vmm/pci.h"
 #include "vmm/vm.h"
@@ -89,11 +89,9 @@ msix_reset(struct msix *x)
 	x->state.control = 0;
 	update_all(x);
 	for (unsigned int i = 0; i < x->n; i++) {
-		uint64_t drop;
-
 		memset(x->state.entry[i], 0, MSIX_ENTRY_SIZE);
 		x->state.entry[i][ENTRY_CONTROL] = ENTRY_MASKED;
-		(void)!read(msix_fd(x, i), &drop, sizeof(drop));
+		event_drain(msix_fd(x, i));
 	}
 }
 
@@ -133,7 +131,7 @@ msix_table_write(struct msix *x, uint64_t offset, unsigned int size, uint64_t va
 	/* The mask is the only bit of vector control; the low address bits are zero (6.8.2.4). */
 	pci_put(e, ENTRY_CONTROL, 4, e[ENTRY_CONTROL] & ENTRY_MASKED);
 	e[0] &= 0xfc;
-	if (memcmp(old, e, sizeof(old)))
+	if (memcmp(old, e, sizeof(old)) != 0)
 		vector_update(x, i, memcmp(old, e, ENTRY_CONTROL) != 0);
 }
 
@@ -160,10 +158,8 @@ msix_fd(const struct msix *x, unsigned int vector)
 void
 msix_signal(const struct msix *x, unsigned int vector)
 {
-	uint64_t one = 1;
 	int fd = msix_fd(x, vector);
 
-	/* Fails only when 2^64 - 2 signals are pending: then it is signalled. */
 	if (fd >= 0)
-		(void)!write(fd, &one, sizeof(one));
+		event_signal(fd);
 }

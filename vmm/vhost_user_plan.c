@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/event.h"
 #include "vmm/vhost_resume.h"
 
 #define F_MTU (1ull << 3)
@@ -184,12 +185,11 @@ static bool
 tell_kick(struct vhost_user *vu, struct vu_msg *m, unsigned int i)
 {
 	struct vu_ring *r = &vu->ring[i];
-	uint64_t one = 1;
 
 	r->base_known = false;
 	/* What a dead back end had not seen or not said: both sides look again. */
-	(void)!write(r->want.kick, &one, sizeof(one));
-	(void)!write(r->want.call, &one, sizeof(one));
+	event_signal(r->want.kick);
+	event_signal(r->want.call);
 	return msg_fd(m, VU_SET_VRING_KICK, i, r->want.kick);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "vmm/event.h"
 #include "vmm/virtio.h"
 #include "vmm/virtq.h"
 #include "vmm/vm.h"
@@ -196,10 +197,9 @@ static void
 kicked(struct console *c, unsigned int q, void (*run)(struct console *))
 {
 	struct vm *vm = c->v.dev.vm;
-	uint64_t n;
 
 	pthread_mutex_lock(&vm->lock);
-	(void)!read(c->v.kick[q], &n, sizeof(n));
+	event_drain(c->v.kick[q]);
 	if (active(c, q))
 		run(c);
 	pthread_mutex_unlock(&vm->lock);

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "vmm/event.h"
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
@@ -218,10 +219,9 @@ rx_kicked(void *arg, uint32_t events)
 {
 	struct net_tap *d = arg;
 	struct vm *vm = d->n.v.dev.vm;
-	uint64_t n;
 
 	pthread_mutex_lock(&vm->lock);
-	(void)!read(d->n.v.kick[RX], &n, sizeof(n));
+	event_drain(d->n.v.kick[RX]);
 	if (active(d, RX))
 		run_rx(d);
 	else
@@ -234,10 +234,9 @@ tx_kicked(void *arg, uint32_t events)
 {
 	struct net_tap *d = arg;
 	struct vm *vm = d->n.v.dev.vm;
-	uint64_t n;
 
 	pthread_mutex_lock(&vm->lock);
-	(void)!read(d->n.v.kick[TX], &n, sizeof(n));
+	event_drain(d->n.v.kick[TX]);
 	if (active(d, TX))
 		run_tx(d);
 	pthread_mutex_unlock(&vm->lock);

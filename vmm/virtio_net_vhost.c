@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/event.h"
 #include "vmm/stats.h"
 #include "vmm/vhost_user.h"
 #include "vmm/virtio_net.h"
@@ -72,9 +73,7 @@ show_rings(struct net_vhost *d)
 static void
 nudge(struct net_vhost *d)
 {
-	uint64_t one = 1;
-
-	(void)!write(d->nudge, &one, sizeof(one));
+	event_signal(d->nudge);
 }
 
 static void
@@ -199,9 +198,8 @@ err_ready(void *arg, uint32_t events)
 {
 	struct net_vhost *d = arg;
 	struct vm *vm = d->n.v.dev.vm;
-	uint64_t n;
 
-	if (read(d->vu.err, &n, sizeof(n)) < 0)
+	if (!event_drain(d->vu.err))
 		return;
 	stats_add_shared(&vm->stats->backend_errors, 1);
 	vm_guest_error(vm, "%s: the back end reports a broken ring", d->n.v.name);
@@ -212,14 +210,13 @@ control_ready(void *arg, uint32_t events)
 {
 	struct net_vhost *d = arg;
 	struct virtio_dev *v = &d->n.v;
-	uint64_t kicks;
 	int q;
 
 	pthread_mutex_lock(&v->dev.vm->lock);
 	q = virtio_net_control_queue(&d->n);
 	/* A pause leaves the kick forgotten: resume kicks. */
-	if (read(d->watched, &kicks, sizeof(kicks)) == sizeof(kicks) && v->started && !d->paused &&
-	    q >= 0 && virtio_net_control(&d->n))
+	if (event_drain(d->watched) && v->started && !d->paused && q >= 0 &&
+	    virtio_net_control(&d->n))
 		show_rings(d);
 	pthread_mutex_unlock(&v->dev.vm->lock);
 }
@@ -234,10 +231,9 @@ nudge_ready(void *arg, uint32_t events)
 	struct net_vhost *d = arg;
 	struct virtio_dev *v = &d->n.v;
 	struct vm *vm = v->dev.vm;
-	uint64_t n;
 	int q, fd;
 
-	(void)!read(d->nudge, &n, sizeof(n));
+	event_drain(d->nudge);
 	pthread_mutex_lock(&vm->lock);
 	q = v->started ? virtio_net_control_queue(&d->n) : -1;
 	fd = q < 0 ? -1 : v->kick[q];

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "vmm/event.h"
 #include "vmm/vm.h"
 
 #define VENDOR_VIRTIO 0x1af4
@@ -54,10 +55,8 @@ of(struct pci_fn *f)
 void
 virtio_kick(struct virtio_dev *v, unsigned int q)
 {
-	uint64_t one = 1;
-
 	if (q < v->n_queues)
-		(void)!write(v->kick[q], &one, sizeof(one));
+		event_signal(v->kick[q]);
 }
 
 static uint64_t
@@ -162,7 +161,7 @@ set_ioeventfd(struct virtio_dev *v, unsigned int q, uint64_t addr, uint32_t len,
 static void
 queue_ioeventfd(struct virtio_dev *v, unsigned int q, bool on)
 {
-	uint64_t addr = v->notify_base + q * NOTIFY_STEP;
+	uint64_t addr = v->notify_base + (uint64_t)q * NOTIFY_STEP;
 
 	if (v->ioeventfd[q] == on)
 		return;

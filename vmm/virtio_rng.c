@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "vmm/event.h"
 #include "vmm/virtio.h"
 #include "vmm/virtq.h"
 #include "vmm/vm.h"
@@ -64,10 +65,9 @@ kicked(void *arg, uint32_t events)
 {
 	struct rng *g = arg;
 	struct vm *vm = g->v.dev.vm;
-	uint64_t n;
 
 	pthread_mutex_lock(&vm->lock);
-	(void)!read(g->v.kick[0], &n, sizeof(n));
+	event_drain(g->v.kick[0]);
 	if (g->v.started && g->ready && !g->paused)
 		run(g);
 	pthread_mutex_unlock(&vm->lock);

@@ -3,7 +3,9 @@
 #include "tests/unit/vmm_fake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
+#include "vmm/event.h"
 #include "vmm/msix.h"
 
 int __wrap_irq_msi_unmask(struct vm *vm, int slot, uint64_t addr, uint32_t data);
@@ -173,6 +175,27 @@ reset(void **state)
 	msix_signal(x, 20);
 }
 
+/* A back end shares the eventfds: it fills or empties one, and makes it block. We must not. */
+static void
+shared_eventfd(void **state)
+{
+	struct card *c = *state;
+	uint64_t full = ~0ull - 1;
+	int fd = msix_fd(&c->x, 4);
+
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	alarm(10); /* instead of waiting for ever */
+	assert_false(event_drain(fd));
+	msix_reset(&c->x);
+	assert_int_equal(write(fd, &full, sizeof(full)), sizeof(full));
+	msix_signal(&c->x, 4);
+	assert_true(event_drain(fd));
+	assert_false(event_drain(fd));
+	msix_signal(&c->x, 4);
+	assert_true(event_drain(fd));
+	alarm(0);
+}
+
 static void
 no_slots(void **state)
 {
@@ -219,8 +242,8 @@ int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = {T(masks), T(table),    T(refused),
-					   T(reset), T(no_slots), T(noise)};
+	const struct CMUnitTest tests[] = {T(masks),          T(table),    T(refused), T(reset),
+					   T(shared_eventfd), T(no_slots), T(noise)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
