@@ -7,7 +7,7 @@
 #define PIT_HZ                  1193182u
 #define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01u
 
-struct clock clock;
+struct clock tsc;
 
 /* Linux Documentation/virt/kvm/x86/msr.rst */
 struct pvclock {
@@ -147,11 +147,11 @@ clock_init(uint64_t hz)
 		       {from_pit, "pit"},
 		       {from_cpuid16, "cpuid16"}};
 
-	clock = (struct clock){.hz = hz, .source = hz ? "argument" : "none"};
-	for (unsigned int i = 0; !clock.hz && i < sizeof(sources) / sizeof(sources[0]); i++) {
-		clock.hz = sources[i].ask();
-		clock.source = clock.hz ? sources[i].name : "none";
+	tsc = (struct clock){.hz = hz, .source = hz ? "argument" : "none"};
+	for (unsigned int i = 0; !tsc.hz && i < sizeof(sources) / sizeof(sources[0]); i++) {
+		tsc.hz = sources[i].ask();
+		tsc.source = tsc.hz ? sources[i].name : "none";
 	}
-	if (clock.hz)
-		clock.ns_mul = (1000000000ull << 32) / clock.hz;
+	if (tsc.hz)
+		tsc.ns_mul = (1000000000ull << 32) / tsc.hz;
 }

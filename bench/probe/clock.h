@@ -11,7 +11,7 @@ struct clock {
 	const char *source; /* "argument", "cpuid15", "hypervisor", "kvmclock", "pit", "cpuid16" */
 };
 
-extern struct clock clock;
+extern struct clock tsc; /* not "clock": that is a function where there is a libc */
 
 /* Finds the frequency; @hz is what the command line said, or 0. Nothing found: hz stays 0. */
 void clock_init(uint64_t hz);
@@ -35,13 +35,13 @@ muldiv(uint64_t a, uint64_t b, uint64_t c)
 static inline uint64_t
 clock_ns(uint64_t ticks)
 {
-	return (uint64_t)((unsigned __int128)ticks * clock.ns_mul >> 32);
+	return (uint64_t)((unsigned __int128)ticks * tsc.ns_mul >> 32);
 }
 
 static inline uint64_t
 clock_ticks(uint64_t ns)
 {
-	return muldiv(ns, clock.hz, 1000000000);
+	return muldiv(ns, tsc.hz, 1000000000);
 }
 
 #endif

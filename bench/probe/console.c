@@ -50,7 +50,7 @@ console_write(const char *text, size_t len)
 	}
 	virtq_kick(&tx);
 	while (!vring_get(&tx.ring, &id, &got)) {
-		if (tx.ring.broken || rdtsc() - t0 > 10 * clock.hz) {
+		if (tx.ring.broken || rdtsc() - t0 > 10 * tsc.hz) {
 			lost(tx.ring.broken ? tx.ring.broken : "takes nothing", text, len);
 			return;
 		}

@@ -50,8 +50,8 @@ say_start(const struct probe *p)
 	json_str(j, "protocol", protocol_name(p->boot.protocol));
 	json_u64(j, "entry_tsc", boot_tsc);
 	json_u64(j, "ring3_tsc", boot_ring3_tsc);
-	json_u64(j, "tsc_hz", clock.hz);
-	json_str(j, "tsc_source", clock.source);
+	json_u64(j, "tsc_hz", tsc.hz);
+	json_str(j, "tsc_source", tsc.source);
 	json_str(j, "mode", args_mode_name(p->args.mode));
 	json_str(j, "cmdline", p->boot.cmdline);
 	json_close(j);
@@ -81,14 +81,14 @@ probe_main(void)
 	r = args_parse(&probe.args, probe.boot.cmdline, arg_error);
 	heap_init(&probe.boot);
 	clock_init(probe.args.tsc_hz);
-	if (!error && !r && clock.hz && probe.args.out == OUT_CONSOLE)
+	if (!error && !r && tsc.hz && probe.args.out == OUT_CONSOLE)
 		error = console_open(&probe);
 	say_start(&probe);
 	if (error)
 		out_error(error, NULL);
 	else if (r)
 		out_error("command line", arg_error);
-	else if (!clock.hz)
+	else if (!tsc.hz)
 		out_error("the frequency of the TSC is unknown: say tsc=HZ", NULL);
 	else
 		ok = run[probe.args.mode](&probe);

@@ -61,7 +61,7 @@ mode_gen(struct probe *p)
 	unsent = sender_unsent(&tx, end < now ? end : now);
 	for (int i = 0; a->stop && i < 3; i++)
 		sender_one(&tx, FRAME_STOP, 0, tx.dst);
-	for (end = rdtsc() + clock.hz; nic_tx_pending(n) && rdtsc() < end && !n->error;)
+	for (end = rdtsc() + tsc.hz; nic_tx_pending(n) && rdtsc() < end && !n->error;)
 		cpu_pause();
 	json_open(j, "result");
 	json_str(j, "mode", "gen");

@@ -109,7 +109,7 @@ report(struct run *r, uint64_t unsent, uint64_t elapsed, uint64_t kicks)
 static void
 stop_peer(struct run *r)
 {
-	uint64_t end = rdtsc() + clock.hz;
+	uint64_t end = rdtsc() + tsc.hz;
 
 	if (!r->p->args.stop)
 		return;

@@ -42,7 +42,7 @@ read_some(uint8_t *buf, const char **ret_error)
 	vring_add(&q.ring, &s, 1);
 	virtq_kick(&q);
 	while (!vring_get(&q.ring, &id, &len)) {
-		if (q.ring.broken || rdtsc() - t0 > 10 * clock.hz) {
+		if (q.ring.broken || rdtsc() - t0 > 10 * tsc.hz) {
 			*ret_error = q.ring.broken ? q.ring.broken : "does not answer";
 			return 0;
 		}

@@ -60,7 +60,7 @@ send_ipi(uint32_t apic_id, uint32_t what)
 
 	mmio_write32(ICR_HIGH, apic_id << 24);
 	mmio_write32(ICR_LOW, what);
-	while ((mmio_read32(ICR_LOW) & ICR_PENDING) && rdtsc() - t0 < clock.hz / 10)
+	while ((mmio_read32(ICR_LOW) & ICR_PENDING) && rdtsc() - t0 < tsc.hz / 10)
 		cpu_pause();
 }
 

@@ -111,7 +111,7 @@ ctrl(struct nic *n, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 	while (!vring_get(&n->ctrl.ring, &id, &got)) {
 		if (n->ctrl.ring.broken)
 			return n->ctrl.ring.broken;
-		if (rdtsc() - t0 > clock.hz)
+		if (rdtsc() - t0 > tsc.hz)
 			return "the control queue does not answer";
 		cpu_pause();
 	}
@@ -201,7 +201,7 @@ merge(struct nic *n, struct netq *q, uint16_t count, const uint8_t *first, uint3
 		uint8_t *b = take(n, q, &l);
 
 		/* A device may publish a frame's buffers one by one: wait a little. */
-		if (!b && !n->error && rdtsc() - t0 < clock.hz)
+		if (!b && !n->error && rdtsc() - t0 < tsc.hz)
 			continue;
 		if (!b)
 			return fail(n, "the rest of a merged frame never came");

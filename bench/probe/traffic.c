@@ -21,7 +21,7 @@ sender_start(struct sender *s, uint8_t type, uint64_t start)
 	s->sent = s->bytes = s->late_max = s->full = 0;
 	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++)
 		s->seq[i] = 0;
-	pacer_init(&s->pacer, start, clock.hz, s->args->rate);
+	pacer_init(&s->pacer, start, tsc.hz, s->args->rate);
 }
 
 /* The i-th of a set of MACs: added to its last three bytes. Group addresses stay as they are. */

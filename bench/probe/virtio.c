@@ -94,7 +94,7 @@ virtio_open(struct virtio *v, struct pci_dev *pci)
 	mmio_write8(v->common + VCOMMON_STATUS, 0);
 	t0 = rdtsc();
 	while (mmio_read8(v->common + VCOMMON_STATUS)) {
-		if (rdtsc() - t0 > clock.hz)
+		if (rdtsc() - t0 > tsc.hz)
 			return "does not reset";
 	}
 	mmio_write8(v->common + VCOMMON_STATUS, ST_ACKNOWLEDGE);
