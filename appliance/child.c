@@ -154,6 +154,10 @@ child_kill_stale(pid_t pid, uint64_t start)
 	p.fd = pidfd_open(pid, 0);
 	if (p.fd < 0)
 		return errno == ESRCH ? 0 : -errno;
+	if (poll(&p, 1, 0) == 1) { /* it has ended, and only waits for its parent to look */
+		r = 0;
+		goto close_fd;
+	}
 	/* The pidfd pins the process; only now is the comparison worth something. */
 	r = child_start_time(pid, &now);
 	if (r == -ESRCH || (r == 0 && now != start)) {

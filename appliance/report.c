@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -227,6 +228,32 @@ report_tables(const struct report_input *in, FILE *out)
 	return fflush(out) == EOF || ferror(out) ? -EIO : 0;
 }
 
+/* It is written beside its place first, so that nobody ever reads half of it. */
+static int
+part_path(const char *path, char *ret, size_t size)
+{
+	return (size_t)snprintf(ret, size, "%s.part", path) < size ? 0 : -ENAMETOOLONG;
+}
+
+int
+report_try(const char *path)
+{
+	char part[PATH_MAX];
+	struct stat st;
+	FILE *f;
+
+	if (part_path(path, part, sizeof(part)) < 0)
+		return -ENAMETOOLONG;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return -EISDIR;
+	f = fopen(part, "we");
+	if (!f)
+		return -errno;
+	fclose(f);
+	unlink(part);
+	return 0;
+}
+
 int
 report_write(const json_t *j, const char *path)
 {
@@ -234,7 +261,7 @@ report_write(const json_t *j, const char *path)
 	int r = 0;
 	FILE *f;
 
-	if ((size_t)snprintf(part, sizeof(part), "%s.part", path) >= sizeof(part))
+	if (part_path(path, part, sizeof(part)) < 0)
 		return -ENAMETOOLONG;
 	f = fopen(part, "we");
 	if (!f)

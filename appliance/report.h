@@ -32,6 +32,9 @@ json_t *report_json(const struct report_input *in, json_t *machine);
 /* How each VNF ended, exits by cause, the switch's counters. 0 or -EIO. */
 int report_tables(const struct report_input *in, FILE *out);
 
+/* Whether report_write() could write there now. 0 or -errno. */
+int report_try(const char *path);
+
 /* Writes @j to @path, whole or not at all. 0 or -errno. */
 int report_write(const json_t *j, const char *path);
 

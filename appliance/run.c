@@ -210,20 +210,46 @@ say_start(const struct run *r)
 	fflush(stdout);
 }
 
-/* Everything that can be refused, before anything exists. */
+/* The lock first: a second start must hear "already running", not that hugepages are missing. */
+static int
+take_lock(struct run *r)
+{
+	struct err e = {0};
+	int n = rundir_open(r->args->run_dir, r->in.site->host.name, &r->dir, &e);
+
+	if (n < 0) {
+		log_err("%s", e.text);
+		return n == -EBUSY ? EXIT_BUSY : EXIT_FAILED;
+	}
+	if (r->dir.killed || r->dir.removed)
+		log_info("cleaned up after an earlier run: %u processes, %u sockets", r->dir.killed,
+			 r->dir.removed);
+	return EXIT_OK;
+}
+
+/* Everything that can be refused, before anything is started. */
 static int
 prepare(struct run *r)
 {
 	const struct cli_args *a = r->args;
 	struct check check;
-	int status;
+	int status, n;
 
-	status = site_input_plan(a, &r->in);
+	status = site_input_open(a, &r->in);
+	if (status == EXIT_OK && r->in.site->n_vnfs == 0) {
+		log_err("%s: declares no VNF; there is nothing to run", a->file);
+		status = EXIT_INVALID;
+	}
+	if (status == EXIT_OK)
+		status = take_lock(r);
+	if (status == EXIT_OK)
+		status = site_input_place(a, &r->in);
 	if (status != EXIT_OK)
 		return status;
-	if (r->in.plan->n_vnfs == 0) {
-		log_err("%s: declares no VNF; there is nothing to run", a->file);
-		return EXIT_INVALID;
+	n = a->report ? report_try(a->report) : 0;
+	if (n < 0) {
+		log_err("report %s: %s", a->report, strerror(-n));
+		return EXIT_FAILED;
 	}
 	programs_find(a->vmm, a->switch_program, a->probe, &r->programs);
 	eligibility_check(&r->in.root, r->in.topo, r->in.plan, &r->eligibility);
@@ -254,12 +280,6 @@ set_up(struct run *r, struct err *e)
 {
 	int n;
 
-	n = rundir_open(r->args->run_dir, r->in.site->host.name, &r->dir, e);
-	if (n < 0)
-		return n;
-	if (r->dir.killed || r->dir.removed)
-		log_info("cleaned up after an earlier run: %u processes, %u sockets", r->dir.killed,
-			 r->dir.removed);
 	n = evloop_init(&r->loop);
 	if (n == 0)
 		n = open_signals(r);
@@ -384,7 +404,7 @@ run_site(const struct cli_args *args)
 	}
 	if (n < 0) {
 		log_err("%s", e.text);
-		r.status = n == -EBUSY ? EXIT_BUSY : EXIT_FAILED;
+		r.status = EXIT_FAILED;
 		goto out;
 	}
 	tell(&r);

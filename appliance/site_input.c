@@ -37,31 +37,42 @@ find_topo(const struct cli_args *args, struct site_input *in, struct err *e)
 }
 
 int
-site_input_plan(const struct cli_args *args, struct site_input *ret)
+site_input_open(const struct cli_args *args, struct site_input *ret)
+{
+	*ret = (struct site_input){.root = {.dirfd = -1}};
+	return site_input_load(args->file, &ret->site);
+}
+
+int
+site_input_place(const struct cli_args *args, struct site_input *in)
 {
 	struct err e = {0};
 	int r;
 
-	*ret = (struct site_input){.root = {.dirfd = -1}};
-	r = site_input_load(args->file, &ret->site);
-	if (r != EXIT_OK)
-		return r;
-	r = sysroot_open(args->sysroot, &ret->root);
+	r = sysroot_open(args->sysroot, &in->root);
 	if (r < 0) {
 		log_err("sysroot %s: %s", args->sysroot ? args->sysroot : "/", strerror(-r));
 		return EXIT_INVALID;
 	}
-	r = find_topo(args, ret, &e);
+	r = find_topo(args, in, &e);
 	if (r < 0) {
 		log_err("%s", e.text);
 		return args->topology ? EXIT_INVALID : EXIT_FAILED;
 	}
-	r = plan_make(ret->site, ret->topo, &ret->plan, &e);
+	r = plan_make(in->site, in->topo, &in->plan, &e);
 	if (r < 0) {
 		log_err("%s", e.text);
 		return EXIT_REFUSED;
 	}
 	return EXIT_OK;
+}
+
+int
+site_input_plan(const struct cli_args *args, struct site_input *ret)
+{
+	int status = site_input_open(args, ret);
+
+	return status == EXIT_OK ? site_input_place(args, ret) : status;
 }
 
 void

@@ -92,4 +92,8 @@ expect vmm-cannot-be-run 1 "$work/text: Permission denied"
 start "$work/site.yaml" --probe "$work/gone"
 finish 20
 expect missing-probe 3 "$work/gone: no such file"
+mkdir "$work/folder"
+start "$work/site.yaml" --report "$work/folder"
+finish 20
+expect report-cannot-be-written 1 "report $work/folder: Is a directory"
 nothing_left refusals-leave-nothing

@@ -108,7 +108,7 @@ dies_with_its_parent(void **state)
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	parent = fork();
 	if (parent == 0) {
-		struct child c = start("sleep 1000", NULL, 0);
+		struct child c = start("exec sleep 1000", NULL, 0);
 
 		told.pid = c.pid;
 		told.start = c.start;
@@ -144,7 +144,7 @@ dies_with_its_parent(void **state)
 static void
 kills_only_the_very_process(void **state)
 {
-	struct child c = start("sleep 1000", NULL, 0);
+	struct child c = start("exec sleep 1000", NULL, 0);
 	pid_t pid = c.pid;
 	uint64_t born = c.start;
 	int status;
@@ -153,6 +153,7 @@ kills_only_the_very_process(void **state)
 	assert_int_equal(child_kill_stale(pid, born + 1), 0); /* same number, another process */
 	assert_int_equal(kill(pid, 0), 0);
 	assert_int_equal(child_kill_stale(pid, born), 1);
+	assert_int_equal(child_kill_stale(pid, born), 0); /* a zombie */
 	status = wait_for(&c);
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 	assert_int_equal(child_kill_stale(pid, born), 0);
