@@ -26,7 +26,8 @@
 
 static const char usage[] =
 	"usage: corelane-boot-time corelane MIB PAGE_KIB CORELANE_VMM KERNEL COMMAND_LINE\n"
-	"       corelane-boot-time exec PROGRAM ARGUMENT...   (the serial port is its stdout)\n";
+	"       corelane-boot-time exec MIB PROGRAM ARGUMENT...   (the serial port is its "
+	"stdout)\n";
 
 static int
 fail(const char *what)
@@ -85,9 +86,9 @@ become(char **argv, int serial, int keep, uint64_t *exec_ns)
 	_exit(127);
 }
 
-/* Resident KiB of all mappings that are not guest memory (both monitors keep that in a memfd). */
+/* Resident KiB of all mappings that are not guest memory: a memfd, or exactly as large. */
 static long
-resident_beside(pid_t pid)
+resident_beside(pid_t pid, long guest_kib)
 {
 	char path[64], line[512];
 	bool guest = false;
@@ -101,8 +102,10 @@ resident_beside(pid_t pid)
 	while (fgets(line, sizeof(line), f)) {
 		if (strncmp(line, "Rss:", 4) == 0)
 			kib += guest ? 0 : strtol(line + 4, NULL, 10);
+		else if (strncmp(line, "Size:", 5) == 0)
+			guest = guest || strtol(line + 5, NULL, 10) == guest_kib;
 		else if (strchr(line, '-') && strchr("0123456789abcdef", line[0]))
-			guest = strstr(line, "/memfd:") || strstr(line, "(deleted)");
+			guest = strstr(line, "/memfd:");
 	}
 	fclose(f);
 	return kib;
@@ -110,7 +113,7 @@ resident_beside(pid_t pid)
 
 /* Waits for the first byte, then lets the guest settle and looks at the monitor's memory. */
 static int
-observe(pid_t pid, int serial, const uint64_t *exec_ns)
+observe(pid_t pid, long guest_kib, int serial, const uint64_t *exec_ns)
 {
 	const struct timespec settle = {.tv_nsec = 200000000};
 	struct pollfd p = {.fd = serial, .events = POLLIN};
@@ -128,12 +131,12 @@ observe(pid_t pid, int serial, const uint64_t *exec_ns)
 	}
 	nanosleep(&settle, NULL);
 	printf("{\"first_byte_us\": %.1f, \"beside_kib\": %ld}\n",
-	       (double)(first - *exec_ns) / 1000.0, resident_beside(pid));
+	       (double)(first - *exec_ns) / 1000.0, resident_beside(pid, guest_kib));
 	return 0;
 }
 
 static int
-run(char **argv, int serial_in, int serial_out, int keep)
+run(char **argv, long guest_kib, int serial_in, int serial_out, int keep)
 {
 	uint64_t *exec_ns = mmap(NULL, sizeof(*exec_ns), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -151,7 +154,7 @@ run(char **argv, int serial_in, int serial_out, int keep)
 	close(serial_out);
 	if (keep >= 0)
 		close(keep);
-	r = observe(pid, serial_in, exec_ns);
+	r = observe(pid, guest_kib, serial_in, exec_ns);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	return r;
@@ -162,19 +165,22 @@ main(int argc, char **argv)
 {
 	int serial[2], pair[2], r;
 	char number[16];
+	long guest_kib;
 
-	if (argc < 3 || (strcmp(argv[1], "corelane") == 0 && argc != 7)) {
+	if (argc < 4 || (strcmp(argv[1], "corelane") == 0 && argc != 7)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	guest_kib = strtol(argv[2], NULL, 10) * 1024;
 	if (pipe2(serial, O_CLOEXEC) < 0)
 		return fail("pipe") ? EXIT_FAILED : EXIT_OK;
 	if (strcmp(argv[1], "exec") == 0)
-		return run(argv + 2, serial[0], serial[1], -1) < 0 ? EXIT_FAILED : EXIT_OK;
+		return run(argv + 3, guest_kib, serial[0], serial[1], -1) < 0 ? EXIT_FAILED
+									      : EXIT_OK;
 	if (fdmsg_pair(pair) < 0 || send_start(pair[0], argv, serial[1]) < 0)
 		return EXIT_FAILED;
 	snprintf(number, sizeof(number), "%d", pair[1]);
-	r = run((char *[]){argv[4], (char[]){"--start-fd"}, number, NULL}, serial[0], serial[1],
-		pair[1]);
+	r = run((char *[]){argv[4], (char[]){"--start-fd"}, number, NULL}, guest_kib, serial[0],
+		serial[1], pair[1]);
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }

@@ -19,7 +19,7 @@ def qemu(probe, machine, *memory):
     if not binary:
         raise Refused("qemu-system-x86_64 is not installed (package qemu-system-x86)")
     # arch-capabilities: KVM on some virtual machines refuses the MSR that -cpu host would set.
-    return ["exec", binary, "-M", machine, "-accel", "kvm", "-cpu", "host,-arch-capabilities", "-m", str(MIB),
+    return ["exec", MIB, binary, "-M", machine, "-accel", "kvm", "-cpu", "host,-arch-capabilities", "-m", str(MIB),
             *memory, "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
             "-kernel", probe, "-append", CMDLINE]
 
@@ -30,12 +30,11 @@ def monitors(args):
         raise Refused(f"no corelane-vmm or no corelane-probe in {args.bin}")
     lean = "pit=off,pic=off,rtc=off,acpi=off,auto-kernel-cmdline=off"
     huge = f"memory-backend-memfd,id=m,size={MIB}M,share=on,hugetlb=on,hugetlbsize=2M,prealloc=on"
-    small = f"memory-backend-memfd,id=m,size={MIB}M,share=on"
     return {
         "corelane, 2 MiB pages": ["corelane", MIB, 2048, vmm, probe, CMDLINE],
         "corelane, 4 KiB pages": ["corelane", MIB, 4, vmm, probe, CMDLINE],
-        "qemu microvm": qemu(probe, "microvm,memory-backend=m", "-object", small),
-        "qemu microvm, lean": qemu(probe, f"microvm,{lean},memory-backend=m", "-object", small),
+        "qemu microvm": qemu(probe, "microvm"),
+        "qemu microvm, lean": qemu(probe, f"microvm,{lean}"),
         "qemu microvm, 2 MiB pages": qemu(probe, "microvm,memory-backend=m", "-object", huge),
     }
 
