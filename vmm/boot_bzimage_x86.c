@@ -68,13 +68,13 @@ parse(const struct boot_file *f, struct image *img, struct err *e)
 	if (!(h->xloadflags & XLF_KERNEL_64) || !(h->loadflags & LOADED_HIGH))
 		return err_set(e, ENOEXEC, "bzImage: a 32-bit kernel; an x86-64 one is needed");
 	sectors = h->setup_sects ? h->setup_sects : 4;
-	img->offset = (uint64_t)(sectors + 1) * SECTOR;
+	img->offset = ((uint64_t)sectors + 1) * SECTOR;
 	if (img->offset >= f->size || (uint64_t)h->syssize * 16 > f->size - img->offset)
 		return err_set(e, ENOEXEC,
 			       "bzImage: the file has %llu bytes, its header says at least %llu "
 			       "(truncated?)",
 			       (unsigned long long)f->size,
-			       (unsigned long long)(img->offset + (uint64_t)h->syssize * 16));
+			       (unsigned long long)img->offset + 16ull * h->syssize);
 	img->size = f->size - img->offset;
 	if (img->size <= ENTRY_64)
 		return err_set(e, ENOEXEC, "bzImage: no kernel behind its header");
@@ -147,7 +147,7 @@ write_tables(const struct mem *m, struct err *e)
 		0, 0, 0x00af9b000000ffffull, /* 0x10: 64-bit code */
 		0x00cf93000000ffffull,       /* 0x18: flat data */
 	};
-	uint64_t *t = mem_at(m, BOOT_PML4, 6 * 4096);
+	uint64_t *t = mem_at(m, BOOT_PML4, 6 * 4096ull);
 
 	if (!t || mem_write(m, BOOT_GDT, gdt, sizeof(gdt)) < 0)
 		return err_set(e, ENOMEM, "no memory for page tables");
@@ -163,7 +163,7 @@ int
 boot_load_bzimage(const struct mem *m, const struct boot_params_in *in, struct boot_state *ret,
 		  struct err *e)
 {
-	struct image img;
+	struct image img = {0};
 	uint64_t initrd = 0;
 	int r = parse(&in->kernel, &img, e);
 

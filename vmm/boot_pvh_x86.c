@@ -135,7 +135,8 @@ read_notes(const struct boot_file *f, const Elf64_Phdr *p, struct elf_image *img
 			return err_set(e, ENOEXEC, "ELF: a note is longer than its segment");
 		at = next;
 		if (n.n_type != XEN_ELFNOTE_PHYS32_ENTRY || n.n_namesz != 4 ||
-		    boot_file_read(f, name, owner, sizeof(owner)) < 0 || memcmp(owner, "Xen", 4))
+		    boot_file_read(f, name, owner, sizeof(owner)) < 0 ||
+		    memcmp(owner, "Xen", 4) != 0)
 			continue;
 		if (n.n_descsz != 4 && n.n_descsz != 8)
 			return err_set(e, ENOEXEC,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* corelane-vmm: one virtual machine, from the start message to its end. docs/man/corelane-vmm.8 */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -193,7 +194,10 @@ static int
 run(struct vm *vm, struct err *e)
 {
 	struct ctl *ctl = NULL;
-	int r = build(vm, &ctl, e), stop;
+	int r, stop;
+
+	assert(vm->start && vm->stats); /* set_up() succeeded */
+	r = build(vm, &ctl, e);
 
 	if (r == 0) {
 		vm_event(vm, VMM_EV_STARTED, 0, "%u vCPUs", vm->start->n_vcpus);
@@ -231,10 +235,9 @@ set_up(struct vm *vm, int sock, struct vmm_start *start, uint64_t main_tsc, stru
 	if (r == 0)
 		r = init_lock(vm, e);
 	if (r == 0)
-		r = stats_open(vm_take_fd(vm, VMM_FD_STATS, 0), start, &vm->stats, e);
+		r = stats_open(vm_take_fd(vm, VMM_FD_STATS, 0), start, main_tsc, &vm->stats, e);
 	if (r < 0)
 		return r;
-	vm->stats->main_tsc = main_tsc;
 	vm->kvm_fd = vm_take_fd(vm, VMM_FD_KVM, 0);
 	r = loop_init(&vm->loop);
 	return r < 0 ? err_sys(e, -r, "event loop") : 0;

@@ -17,7 +17,7 @@
 
 #define CHUNK       (8ull << 20)
 #define THREADS_MAX 16
-#define STACK_SIZE  (64 * 1024)
+#define STACK_SIZE  (64 * 1024ul)
 
 struct job {
 	const struct mem *m;

@@ -7,39 +7,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int
-map(int fd, void **ret, struct err *e)
+/* NULL with words in @e. */
+static void *
+map(int fd, struct err *e)
 {
 	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
 	struct stat st;
+	void *p;
 
-	if (fd >= 0 && fstat(fd, &st) < 0)
-		return err_sys(e, errno, "statistics memory");
-	if (fd >= 0 && (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct vmm_stats)))
-		return err_set(e, EINVAL, "statistics memory: not a memfd of at least %zu bytes",
-			       sizeof(struct vmm_stats));
-	*ret = mmap(NULL, sizeof(struct vmm_stats), PROT_READ | PROT_WRITE, flags, fd, 0);
-	return *ret == MAP_FAILED ? err_sys(e, errno, "statistics memory: mmap") : 0;
+	if (fd >= 0 && fstat(fd, &st) < 0) {
+		err_sys(e, errno, "statistics memory");
+		return NULL;
+	}
+	if (fd >= 0 && (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct vmm_stats))) {
+		err_set(e, EINVAL, "statistics memory: not a memfd of at least %zu bytes",
+			sizeof(struct vmm_stats));
+		return NULL;
+	}
+	p = mmap(NULL, sizeof(struct vmm_stats), PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (p == MAP_FAILED) {
+		err_sys(e, errno, "statistics memory: mmap");
+		return NULL;
+	}
+	return p;
 }
 
 int
-stats_open(int fd, const struct vmm_start *start, struct vmm_stats **ret, struct err *e)
+stats_open(int fd, const struct vmm_start *start, uint64_t main_tsc, struct vmm_stats **ret,
+	   struct err *e)
 {
-	void *p;
-	int r = map(fd, &p, e);
+	struct vmm_stats *s = map(fd, e);
 
 	if (fd >= 0)
 		close(fd);
-	if (r < 0)
-		return r;
-	*ret = p;
-	memset(p, 0, sizeof(**ret));
-	(*ret)->version = VMM_MSG_VERSION;
-	(*ret)->size = sizeof(**ret);
-	(*ret)->n_vcpus = start->n_vcpus;
-	(*ret)->exec_tsc = start->exec_tsc;
+	if (!s)
+		return -e->code;
+	memset(s, 0, sizeof(*s));
+	s->version = VMM_MSG_VERSION;
+	s->size = sizeof(*s);
+	s->n_vcpus = start->n_vcpus;
+	s->exec_tsc = start->exec_tsc;
+	s->main_tsc = main_tsc;
 	/* Last: who finds the magic finds the head complete. */
-	__atomic_store_n(&(*ret)->magic, VMM_STATS_MAGIC, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->magic, VMM_STATS_MAGIC, __ATOMIC_RELEASE);
+	*ret = s;
 	return 0;
 }
 

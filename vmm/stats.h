@@ -24,9 +24,10 @@ stats_add_shared(uint64_t *counter, uint64_t n)
 
 /*
  * Maps @fd (a memfd of at least sizeof(struct vmm_stats), closed here) or, for -1, private memory,
- * and fills in the head. stats_close() unmaps. 0 or -errno with words.
+ * and fills in the head and the first two times. stats_close() unmaps. 0 or -errno with words.
  */
-int stats_open(int fd, const struct vmm_start *start, struct vmm_stats **ret, struct err *e);
+int stats_open(int fd, const struct vmm_start *start, uint64_t main_tsc, struct vmm_stats **ret,
+	       struct err *e);
 void stats_close(struct vmm_stats *s);
 
 /* A copy that is good enough to show: every counter by itself is one that was true. */

@@ -16,7 +16,7 @@
 
 /* Locked memory, one a vCPU: small. Sanitizers need more (vmm/CMakeLists.txt). */
 #ifndef VCPU_STACK
-#define VCPU_STACK (64 * 1024)
+#define VCPU_STACK (64 * 1024ul)
 #endif
 #define VCPU_STACK_TOUCHED (VCPU_STACK / 2)
 
