@@ -52,7 +52,7 @@ world_tool(char *ret, size_t size, const char *name)
 	assert_true((size_t)snprintf(ret, size, "%.3000s/%s", own, name) < size);
 }
 
-static void
+static inline void
 world_too_late(void *arg)
 {
 	(void)arg;
@@ -60,7 +60,7 @@ world_too_late(void *arg)
 }
 
 /* Runs the loop until somebody stops it. */
-static void
+static inline void
 world_run(struct world *w)
 {
 	evloop_timer(&w->loop, &w->patience, 20000, world_too_late, w);
@@ -153,7 +153,7 @@ world_drop(void **state)
 }
 
 /* How many descriptors this process has: none may be lost on the way. */
-static int
+static inline int
 world_fds(void)
 {
 	int n = 0;
