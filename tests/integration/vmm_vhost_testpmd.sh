@@ -76,6 +76,12 @@ test_frames() {
 	frames packed-indirect
 	guest "$loop rings=split chain=1 mrg=0 size=60,1500" "${nics[@]}"
 	frames split-chains-without-merging
+	guest "mode=irq time=5s" "${nics[@]}"
+	if [ "$(field interrupts)" -gt 0 ] 2>/dev/null && [ "$(field missed)" = 0 ]; then
+		echo "ok interrupts-from-the-back-end"
+	else
+		echo "not ok interrupts-from-the-back-end: $(tail -n 2 "$work/out" | cut -c1-300)"
+	fi
 	end_testpmd
 	testpmd 2
 	guest "$loop rings=split queues=2" --nic "$work/a,2" --nic "$work/b,2"
