@@ -15,13 +15,11 @@
 
 #include "base/err.h"
 #include "base/util.h"
+#include "tests/integration/switch_hostile.h"
 #include "tests/integration/switch_world.h"
 
-#define RING          256
 #define STATUS_FAILED 1
 #define STATUS_SKIP   77
-
-static uint8_t frame[FRAME_ROOM];
 
 void
 fail(const char *fmt, ...)
@@ -33,34 +31,6 @@ fail(const char *fmt, ...)
 	va_end(ap);
 	fflush(stdout);
 	_exit(STATUS_FAILED);
-}
-
-/* Guests 0..n-1 in one network. */
-static void
-guests(struct world *w, int n)
-{
-	for (int i = 0; i < n; i++)
-		guest_up(w, guest_plan(w, i), RING);
-}
-
-/* Station i+1 lives behind guest i: everybody says hello, everybody hears it. */
-static void
-introduce(struct world *w, int n)
-{
-	for (int i = 0; i < n; i++) {
-		frame_make(frame, 60, (uint8_t)(i + 1), 0);
-		guest_send(&w->guest[i], 0, frame, 60);
-		for (int k = 0; k < n; k++)
-			if (k != i)
-				expect_frame(&w->guest[k], frame, 60);
-	}
-}
-
-static void
-send_from(struct world *w, int guest, uint32_t len, uint8_t src, uint8_t dst)
-{
-	frame_make(frame, len, src, dst);
-	guest_send(&w->guest[guest], 0, frame, len);
 }
 
 static void
@@ -312,86 +282,6 @@ check_reconnect(struct world *w)
 	}
 }
 
-/* A front end that begins a message and never ends it must not keep another port waiting. */
-static void
-check_stall(struct world *w)
-{
-	/* VHOST_SET_FEATURES, version 1, eight bytes to follow; they do not */
-	const uint32_t head[3] = {VHOST_SET_FEATURES, 1, 8};
-	struct guest *g = guest_plan(w, 2);
-	struct switch_req q = {.op = SWITCH_OP_ADD, .port = g->cfg};
-	int listener, fd;
-
-	require(fdmsg_listen(g->cfg.socket, SOCK_STREAM, &listener) == 0, "listen");
-	require(world_call(w, &q).error == 0, "adding c");
-	fd = accept(listener, NULL, NULL);
-	require(fd >= 0 && write(fd, head, sizeof(head)) == sizeof(head), "half a message");
-	usleep(20000);
-	guests(w, 2);
-	introduce(w, 2);
-	require(world_stats(w, g).bad_guest > 0, "nobody counted it");
-	close(fd);
-	close(listener);
-	unlink(g->cfg.socket);
-}
-
-/* The next descriptor that guest @g offers points to nowhere. */
-static void
-offer_nonsense(struct world *w, struct guest *g)
-{
-	struct ring *tx = port_tx(&g->port, 0);
-
-	if (w->packed) {
-		struct vring_packed_desc *d = &tx->desc[tx->avail];
-
-		d->addr = UINT64_MAX - 4096;
-		d->len = 60;
-		d->id = 0;
-		__atomic_store_n(&d->flags, (uint16_t)(1u << VRING_PACKED_DESC_F_AVAIL),
-				 __ATOMIC_RELEASE);
-		return;
-	}
-	tx->vr.avail->ring[tx->avail & (tx->size - 1)] = 0xfff0;
-	__atomic_store_n(&tx->vr.avail->idx, (uint16_t)(tx->avail + 1), __ATOMIC_RELEASE);
-}
-
-/* A ring that makes no sense stops, is counted once, and hinders nobody. */
-static void
-check_broken_ring(struct world *w)
-{
-	guests(w, 3);
-	introduce(w, 3);
-	offer_nonsense(w, &w->guest[2]);
-	expect_stat(w, &w->guest[2], bad_guest, !w->packed); /* DPDK does not tell */
-	for (int i = 0; i < 100; i++) {
-		send_from(w, 0, 60, 1, 2);
-		expect_frame(&w->guest[1], frame, 60);
-	}
-	sleep(2);
-	expect_stat(w, &w->guest[2], bad_guest, !w->packed);
-	expect_stat(w, &w->guest[0], bad_guest, 0);
-}
-
-/* A guest that takes its memory away under the switch's feet. */
-static void
-check_truncation(struct world *w)
-{
-	guests(w, 3);
-	introduce(w, 3);
-	send_from(w, 2, 60, 3, 1);
-	expect_frame(&w->guest[0], frame, 60);
-	require(ftruncate(w->guest[2].port.mem_fd, 0) == 0, "ftruncate");
-	for (int i = 0; i < 100; i++) {
-		send_from(w, 0, 60, 1, 0); /* into the hole too */
-		expect_frame(&w->guest[1], frame, 60);
-		send_from(w, 1, 60, 2, 1);
-		expect_frame(&w->guest[0], frame, 60);
-	}
-	require(world_stats(w, &w->guest[2]).bad_guest > 0, "nobody counted it");
-	w->guest[2].open = false; /* our mapping has the same hole */
-	unlink(w->guest[2].cfg.socket);
-}
-
 static void
 check_signals(struct world *w)
 {
@@ -432,6 +322,7 @@ static const struct scenario {
 	{"stall", check_stall},
 	{"broken-ring", check_broken_ring},
 	{"truncation", check_truncation},
+	{"huge-truncation", check_huge_truncation},
 	{"signals", check_signals},
 };
 

@@ -17,6 +17,8 @@
 #define TIMEOUT_MS 5000
 #define SILENCE_MS 30
 
+uint8_t frame[FRAME_ROOM];
+
 static int
 allowed_cpu(bool last)
 {
@@ -174,7 +176,7 @@ guest_up(struct world *w, struct guest *g, uint16_t ring_size)
 {
 	const struct port_opts opts = {.path = g->cfg.socket,
 				       .packed = w->packed,
-				       .small_pages = true,
+				       .small_pages = !g->huge,
 				       .ring_size = ring_size,
 				       .max_frame = FRAME_MAX,
 				       .queues = g->cfg.queues};
@@ -199,19 +201,19 @@ guest_down(struct guest *g)
 }
 
 void
-frame_make(uint8_t *frame, uint32_t len, uint8_t src, uint8_t dst)
+frame_make(uint8_t *bytes, uint32_t len, uint8_t src, uint8_t dst)
 {
 	const uint8_t head[14] = {2, 0, 0, 0, 0, dst, 2, 0, 0, 0, 0, src, 0x88, 0xb5};
 
 	for (uint32_t i = 0; i < len; i++)
-		frame[i] = (uint8_t)(i * 7 + len + src);
-	memcpy(frame, head, len < sizeof(head) ? len : sizeof(head));
+		bytes[i] = (uint8_t)(i * 7 + len + src);
+	memcpy(bytes, head, len < sizeof(head) ? len : sizeof(head));
 	if (dst == 0)
-		memset(frame, 0xff, 6);
+		memset(bytes, 0xff, 6);
 }
 
 void
-guest_send(struct guest *g, unsigned int queue, const uint8_t *frame, uint32_t len)
+guest_send(struct guest *g, unsigned int queue, const uint8_t *bytes, uint32_t len)
 {
 	struct ring *tx = port_tx(&g->port, queue);
 	uint16_t id;
@@ -224,7 +226,7 @@ guest_send(struct guest *g, unsigned int queue, const uint8_t *frame, uint32_t l
 	tx->n_free--;
 	buf = tx->buf + id * tx->stride;
 	memset(buf, 0, FRAME_VNET_HDR);
-	memcpy(buf + FRAME_VNET_HDR, frame, len);
+	memcpy(buf + FRAME_VNET_HDR, bytes, len);
 	ring_put(tx, &id, 1, FRAME_VNET_HDR + len);
 	ring_kick(tx);
 }
@@ -248,14 +250,14 @@ guest_receive(struct guest *g, unsigned int queue, uint8_t *ret, int ms)
 }
 
 void
-expect_frame(struct guest *g, const uint8_t *frame, uint32_t len)
+expect_frame(struct guest *g, const uint8_t *bytes, uint32_t len)
 {
 	uint8_t got[FRAME_ROOM];
 	int n = guest_receive(g, 0, got, TIMEOUT_MS);
 
 	require(n >= 0, "%s: a frame of %u bytes did not come", g->cfg.name, len);
 	require((uint32_t)n == len, "%s: %d bytes came instead of %u", g->cfg.name, n, len);
-	require(memcmp(got, frame, len) == 0, "%s: a frame of %u bytes came damaged", g->cfg.name,
+	require(memcmp(got, bytes, len) == 0, "%s: a frame of %u bytes came damaged", g->cfg.name,
 		len);
 }
 
@@ -282,4 +284,32 @@ expect_count(struct world *w, const struct guest *g, size_t offset, uint64_t wan
 	}
 	fail("%s: %s is %llu, not %llu", g->cfg.name, what, (unsigned long long)got,
 	     (unsigned long long)want);
+}
+
+/* Guests 0..n-1 in one network. */
+void
+guests(struct world *w, int n)
+{
+	for (int i = 0; i < n; i++)
+		guest_up(w, guest_plan(w, i), RING);
+}
+
+/* Station i+1 lives behind guest i: everybody says hello, everybody hears it. */
+void
+introduce(struct world *w, int n)
+{
+	for (int i = 0; i < n; i++) {
+		frame_make(frame, 60, (uint8_t)(i + 1), 0);
+		guest_send(&w->guest[i], 0, frame, 60);
+		for (int k = 0; k < n; k++)
+			if (k != i)
+				expect_frame(&w->guest[k], frame, 60);
+	}
+}
+
+void
+send_from(struct world *w, int guest, uint32_t len, uint8_t src, uint8_t dst)
+{
+	frame_make(frame, len, src, dst);
+	guest_send(&w->guest[guest], 0, frame, len);
 }

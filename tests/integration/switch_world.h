@@ -15,11 +15,13 @@
 
 #define WORLD_GUESTS_MAX 8
 #define FRAME_ROOM       9100
+#define RING             256
 
 struct guest {
 	struct port_cfg cfg;
 	struct port port;
 	bool open;
+	bool huge; /* memory in 2 MiB pages */
 };
 
 struct world {
@@ -59,14 +61,23 @@ void guest_up(struct world *w, struct guest *g, uint16_t ring_size);
 void guest_down(struct guest *g);
 
 /* A frame of @len bytes from station @src to station @dst (0: broadcast); its type and pattern. */
-void frame_make(uint8_t *frame, uint32_t len, uint8_t src, uint8_t dst);
-void guest_send(struct guest *g, unsigned int queue, const uint8_t *frame, uint32_t len);
+void frame_make(uint8_t *bytes, uint32_t len, uint8_t src, uint8_t dst);
+void guest_send(struct guest *g, unsigned int queue, const uint8_t *bytes, uint32_t len);
 /* The next frame's length within @ms milliseconds, or -1. @ret has FRAME_ROOM bytes. */
 int guest_receive(struct guest *g, unsigned int queue, uint8_t *ret, int ms);
 /* Receives exactly this frame. */
-void expect_frame(struct guest *g, const uint8_t *frame, uint32_t len);
+void expect_frame(struct guest *g, const uint8_t *bytes, uint32_t len);
 /* Nothing comes for a while. */
 void expect_nothing(struct guest *g);
+
+/* The frame that was sent last. */
+extern uint8_t frame[FRAME_ROOM];
+
+/* Guests 0..n-1 in one network. */
+void guests(struct world *w, int n);
+/* Station i+1 lives behind guest i: everybody says hello, everybody hears it. */
+void introduce(struct world *w, int n);
+void send_from(struct world *w, int guest, uint32_t len, uint8_t src, uint8_t dst);
 
 /* Waits until *counter of the guest's port statistics is @want. */
 void expect_count(struct world *w, const struct guest *g, size_t offset, uint64_t want,

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/integration/switch_hostile.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A front end that begins a message and never ends it must not keep another port waiting. */
+void
+check_stall(struct world *w)
+{
+	/* VHOST_SET_FEATURES, version 1, eight bytes to follow; they do not */
+	const uint32_t head[3] = {VHOST_SET_FEATURES, 1, 8};
+	struct guest *g = guest_plan(w, 2);
+	struct switch_req q = {.op = SWITCH_OP_ADD, .port = g->cfg};
+	int listener, fd;
+
+	require(fdmsg_listen(g->cfg.socket, SOCK_STREAM, &listener) == 0, "listen");
+	require(world_call(w, &q).error == 0, "adding c");
+	fd = accept(listener, NULL, NULL);
+	require(fd >= 0 && write(fd, head, sizeof(head)) == sizeof(head), "half a message");
+	usleep(20000);
+	guests(w, 2);
+	introduce(w, 2);
+	require(world_stats(w, g).bad_guest > 0, "nobody counted it");
+	close(fd);
+	close(listener);
+	unlink(g->cfg.socket);
+}
+
+/* The next descriptor that guest @g offers points to nowhere. */
+static void
+offer_nonsense(struct world *w, struct guest *g)
+{
+	struct ring *tx = port_tx(&g->port, 0);
+
+	if (w->packed) {
+		struct vring_packed_desc *d = &tx->desc[tx->avail];
+
+		d->addr = UINT64_MAX - 4096;
+		d->len = 60;
+		d->id = 0;
+		__atomic_store_n(&d->flags, (uint16_t)(1u << VRING_PACKED_DESC_F_AVAIL),
+				 __ATOMIC_RELEASE);
+		return;
+	}
+	tx->vr.avail->ring[tx->avail & (tx->size - 1)] = 0xfff0;
+	__atomic_store_n(&tx->vr.avail->idx, (uint16_t)(tx->avail + 1), __ATOMIC_RELEASE);
+}
+
+/* A ring that makes no sense stops, is counted once, and hinders nobody. */
+void
+check_broken_ring(struct world *w)
+{
+	guests(w, 3);
+	introduce(w, 3);
+	offer_nonsense(w, &w->guest[2]);
+	expect_stat(w, &w->guest[2], bad_guest, !w->packed); /* DPDK does not tell */
+	for (int i = 0; i < 100; i++) {
+		send_from(w, 0, 60, 1, 2);
+		expect_frame(&w->guest[1], frame, 60);
+	}
+	sleep(2);
+	expect_stat(w, &w->guest[2], bad_guest, !w->packed);
+	expect_stat(w, &w->guest[0], bad_guest, 0);
+}
+
+/* A guest that takes its memory away under the switch's feet. */
+static void
+truncate_memory(struct world *w, bool huge)
+{
+	guests(w, 2);
+	guest_plan(w, 2)->huge = huge;
+	guest_up(w, &w->guest[2], RING);
+	introduce(w, 3);
+	require(ftruncate(w->guest[2].port.mem_fd, 0) == 0, "ftruncate");
+	for (int i = 0; i < 100; i++) {
+		send_from(w, 0, 60, 1, 0); /* into the hole too */
+		expect_frame(&w->guest[1], frame, 60);
+		send_from(w, 1, 60, 2, 1);
+		expect_frame(&w->guest[0], frame, 60);
+	}
+	require(world_stats(w, &w->guest[2]).bad_guest > 0, "nobody counted it");
+	w->guest[2].open = false; /* our mapping has the same hole */
+	unlink(w->guest[2].cfg.socket);
+}
+
+void
+check_truncation(struct world *w)
+{
+	truncate_memory(w, false);
+}
+
+void
+check_huge_truncation(struct world *w)
+{
+	truncate_memory(w, true);
+}
