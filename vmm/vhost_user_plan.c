@@ -51,41 +51,34 @@ msg_fd(struct vu_msg *m, uint32_t request, uint32_t index, int fd)
 
 /* --- getting to know each other --- */
 
+/* One message of the greeting; false: this back end needs none here. */
 static bool
-greet(struct vhost_user *vu, struct vu_msg *m)
+greeting(const struct vhost_user *vu, enum greeting step, struct vu_msg *m)
 {
 	bool protocol = vu->features & VU_F_PROTOCOL_FEATURES;
 
-	switch (vu->greeting++) {
-	case G_FEATURES:
-		msg(m, VU_GET_FEATURES, 0);
-		return true;
-	case G_PROTOCOL:
-		if (protocol) {
-			msg(m, VU_GET_PROTOCOL_FEATURES, 0);
-			return true;
-		}
-		vu->greeting++;
-		/* fall through */
+	switch (step) {
 	case G_SET_PROTOCOL:
-		if (protocol)
-			return msg_u64(m, VU_SET_PROTOCOL_FEATURES, vu->protocol);
-		vu->greeting++;
-		/* fall through */
+		return protocol && msg_u64(m, VU_SET_PROTOCOL_FEATURES, vu->protocol);
+	case G_PROTOCOL:
+		msg(m, VU_GET_PROTOCOL_FEATURES, 0);
+		return protocol;
 	case G_QUEUE_NUM:
-		if (vu->protocol & VU_PF_MQ) {
-			msg(m, VU_GET_QUEUE_NUM, 0);
-			return true;
-		}
-		vu->greeting++;
-		/* fall through */
-	case G_OWNER:
-		msg(m, VU_SET_OWNER, 0);
-		return true;
+		msg(m, VU_GET_QUEUE_NUM, 0);
+		return vu->protocol & VU_PF_MQ;
 	default:
-		vu->greeting = G_DONE;
-		return false;
+		msg(m, step == G_FEATURES ? VU_GET_FEATURES : VU_SET_OWNER, 0);
+		return true;
 	}
+}
+
+static bool
+greet(struct vhost_user *vu, struct vu_msg *m)
+{
+	while (vu->greeting < G_DONE)
+		if (greeting(vu, (enum greeting)vu->greeting++, m))
+			return true;
+	return false;
 }
 
 /* --- features, memory, notes --- */
