@@ -83,6 +83,7 @@ mode_count(struct probe *p)
 	struct nic *n = nics_get(p, &a->rx);
 	uint64_t end = rdtsc() + clock_ticks(a->time), ns;
 	struct json *j = out_json();
+	bool stopped = false;
 
 	if (!n)
 		return false;
@@ -92,9 +93,16 @@ mode_count(struct probe *p)
 	rx = (struct receiver){.nic = n, .deep = a->check, .anybody = true};
 	json_open(j, "ready");
 	json_close(j);
-	while ((!a->time || rdtsc() < end) && !n->error && !rx.stop &&
-	       !(a->count && rx.frames >= a->count))
+	if (!a->time)
+		end = UINT64_MAX;
+	while (rdtsc() < end && !n->error && !(a->count && rx.frames >= a->count)) {
 		receiver_run(&rx, BURST);
+		/* A stop may overtake frames, on another queue for one. */
+		if (rx.stop && !stopped) {
+			stopped = true;
+			end = rdtsc() + clock_ticks(a->drain);
+		}
+	}
 	ns = rx.frames ? clock_ns(rx.last_tsc - rx.first_tsc) : 0;
 	json_open(j, "result");
 	json_str(j, "mode", "count");

@@ -106,6 +106,16 @@ start_one(uint32_t index)
 	return up;
 }
 
+static uint32_t
+moved(uint64_t cpus, const uint64_t *before)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 1; i < cpus; i++)
+		n += __atomic_load_n(&aps[i].rounds, __ATOMIC_RELAXED) != before[i];
+	return n;
+}
+
 bool
 mode_smp(struct probe *p)
 {
@@ -119,11 +129,11 @@ mode_smp(struct probe *p)
 		up += start_one(i);
 	for (uint32_t i = 1; i < p->args.cpus; i++)
 		before[i] = __atomic_load_n(&aps[i].rounds, __ATOMIC_RELAXED);
-	end = rdtsc() + clock_ticks(50000000);
-	while (rdtsc() < end)
-		cpu_pause();
-	for (uint32_t i = 1; i < p->args.cpus; i++)
-		running += __atomic_load_n(&aps[i].rounds, __ATOMIC_RELAXED) != before[i];
+	/* Each must be seen to move; a busy host may take its time with that. */
+	end = rdtsc() + clock_ticks(5000000000ull);
+	do
+		running = 1 + moved(p->args.cpus, before);
+	while (running < up && rdtsc() < end);
 	__atomic_store_n(&quit, 1, __ATOMIC_RELEASE);
 	json_open(j, "result");
 	json_str(j, "mode", "smp");
@@ -132,5 +142,5 @@ mode_smp(struct probe *p)
 	json_u64(j, "running", running);
 	json_u64(j, "apic_id", mmio_read32(APIC_ID) >> 24);
 	json_close(j);
-	return up == p->args.cpus;
+	return up == p->args.cpus && running == up;
 }

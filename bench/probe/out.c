@@ -22,7 +22,7 @@ serial_init(void)
 {
 	outb(COM1 + 1, 0); /* no interrupts: polled */
 	outb(COM1_LCR, 3); /* 8n1 */
-	outb(COM1_FCR, 7); /* FIFOs on and empty */
+	outb(COM1_FCR, 1); /* FIFOs on; what came in already stays, where the UART keeps it */
 	outb(COM1 + 4, 3); /* DTR, RTS */
 	serial_ready = true;
 }

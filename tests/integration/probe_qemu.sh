@@ -249,7 +249,7 @@ test_pairs() { # ACCEL
 		"ended() and one('result')['received'] == 200 and one('ready')['peer'] == '02:00:00:00:00:0b'" \
 		"ended() and one('result')['stopped'] and one('result')['returned'] >= 200"
 	pair gen "$1" "mode=gen count=1000 rate=10k dst=02:00:00:00:00:0b macs=10 size=64,1514 time=5" \
-		"mode=count time=40" \
+		"mode=count time=40 drain=2" \
 		"ended() and one('result')['sent'] == 1000" \
 		"ended() and one('result')['received'] == 1000 and one('result')['stopped']"
 }
