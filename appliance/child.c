@@ -146,7 +146,7 @@ int
 child_kill_stale(pid_t pid, uint64_t start)
 {
 	struct pollfd p = {.events = POLLIN};
-	uint64_t now;
+	uint64_t now = 0;
 	int r;
 
 	if (pid <= 1)

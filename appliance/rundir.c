@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,23 @@ try_lock(int dirfd, const char *path, int *ret_fd, struct err *e)
 	return 1;
 }
 
+/* "PID START NAME". false: not such a line. */
+static bool
+parse_record(const char *line, pid_t *ret_pid, uint64_t *ret_start)
+{
+	char *end;
+	long pid;
+
+	errno = 0;
+	pid = strtol(line, &end, 10);
+	if (errno || end == line || *end != ' ' || pid <= 1 || pid > INT_MAX)
+		return false;
+	line = end + 1;
+	*ret_start = strtoull(line, &end, 10);
+	*ret_pid = (pid_t)pid;
+	return !errno && end != line && *end == ' ' && line[0] != '-';
+}
+
 static void
 kill_recorded(struct rundir *d)
 {
@@ -147,11 +165,9 @@ kill_recorded(struct rundir *d)
 	}
 	while (fgets(line, sizeof(line), f)) {
 		uint64_t start;
-		int pid;
+		pid_t pid;
 
-		if (sscanf(line, "%d %" SCNu64, &pid, &start) != 2)
-			continue;
-		if (child_kill_stale(pid, start) == 1)
+		if (parse_record(line, &pid, &start) && child_kill_stale(pid, start) == 1)
 			d->killed++;
 	}
 	fclose(f);

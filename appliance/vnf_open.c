@@ -108,7 +108,7 @@ static int
 add_control(const struct run_env *env, size_t vnf, struct handin *h, int *ret_ours, struct err *e)
 {
 	char path[SOCK_PATH_LEN], fallback[32];
-	int fd, r;
+	int fd = -1, r;
 
 	snprintf(fallback, sizeof(fallback), "vnf%zu", vnf);
 	r = rundir_socket(env->dir, h->start.name, fallback, path, sizeof(path));

@@ -9,7 +9,7 @@
 /* An unfinished line is shown when nothing has come for so long (a prompt, a hung guest). */
 #define IDLE_MS 2000
 /* A guest's JSON that is kept for the report: beyond this it is only counted. */
-#define JSON_BYTES_MAX (16u * 1024 * 1024)
+#define JSON_BYTES_MAX ((size_t)16 * 1024 * 1024)
 /* In one turn of the loop: a flood must not keep signals and the other guests waiting. */
 #define READS_A_TURN 4
 
