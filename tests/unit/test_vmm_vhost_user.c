@@ -434,10 +434,10 @@ rings_come_back(void **state)
 	settle(t, &h.b);
 	assert_int_equal(pthread_create(&h.thread, NULL, back_end_thread, &h), 0);
 	vhost_user_pause(&t->vu);
-	assert_false(h.b.ring[0].running || h.b.ring[1].running);
 	assert_true(t->vu.up && !t->vu.dying);
 	atomic_store(&h.stop, true);
 	pthread_join(h.thread, NULL);
+	assert_false(h.b.ring[0].running || h.b.ring[1].running);
 	/* It goes on where the back end said it was. */
 	vhost_user_resume(&t->vu);
 	settle(t, &h.b);
