@@ -54,6 +54,7 @@ send_spread(struct swport *out, int vid, uint32_t pairs, struct rte_mbuf **pkt, 
 {
 	struct rte_mbuf *lane[PORT_QUEUES_MAX][SWITCH_BURST];
 	uint32_t fill[PORT_QUEUES_MAX] = {0};
+	uint64_t bytes[PORT_QUEUES_MAX] = {0};
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t q = flow_hash(rte_pktmbuf_mtod(pkt[i], const uint8_t *),
@@ -61,10 +62,11 @@ send_spread(struct swport *out, int vid, uint32_t pairs, struct rte_mbuf **pkt, 
 			     pairs;
 
 		lane[q][fill[q]++] = pkt[i];
+		bytes[q] += pkt[i]->pkt_len;
 	}
 	for (uint32_t q = 0; q < pairs; q++)
 		if (fill[q])
-			send_queue(out, vid, q, lane[q], fill[q], bytes_of(lane[q], fill[q]));
+			send_queue(out, vid, q, lane[q], fill[q], bytes[q]);
 }
 
 /* At most SWITCH_BURST frames, @bytes in all, in order, to @out. */
