@@ -25,7 +25,11 @@ wait_writable(struct out *o)
 			      {.fd = o->signal_fd, .events = POLLIN}};
 
 	for (;;) {
-		if (poll(p, 2, -1) < 0) {
+		int n = poll(p, 2, o->hurry ? 0 : -1);
+
+		if (n == 0)
+			return false;
+		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return false;

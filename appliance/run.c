@@ -86,6 +86,7 @@ static void
 stop(struct run *r, unsigned int patience_ms)
 {
 	r->stopping = true;
+	r->out.hurry = true;
 	for (size_t i = 0; i < r->in.plan->n_vnfs; i++)
 		if (r->vnf[i].result == VNF_RUNNING)
 			vnf_stop(&r->vnf[i], patience_ms);

@@ -57,6 +57,16 @@ expect two-vnfs 0 'ping1| {"probe":"end","mode":"rtt","ok":true' 'echo1| {"probe
 positive two-vnfs-round-trips ping1 received
 nothing_left two-vnfs-leave-nothing "$kids"
 
+# Several queue pairs, a VLAN, more than one vCPU: what is declared arrives in the guest.
+two='switch: {network: lan, queues: 2, vlan: 7}'
+{ host; network lan; probe loop1 "mode=loop time=1s rate=10k queues=2" "{name: tx, $two}" \
+	"{name: rx, $two}"; } | sed 's/vcpus: 1/vcpus: 2/' >"$work/queues.yaml"
+start "$work/queues.yaml"
+finish
+expect two-queues 0 '"max_queues":2' '"ok":true'
+positive two-queues-receive loop1 received
+nothing_left two-queues-leave-nothing
+
 # Two networks are two worlds: what one VNF floods, the other never sees.
 { host; network lan; network dmz; probe gen1 "mode=gen time=1s rate=10k" lan
 	probe other "mode=count rx=0 time=3s" '{name: dmz, switch: {network: dmz}}'
@@ -81,3 +91,11 @@ for file in results.json report.json report.html probe-loop.hist; do
 		complain "bench-writes-$file" "it is missing or empty"
 	fi
 done
+
+"$bin/corelane-bench" run "$work/nowhere.yaml" --quiet >"$work/out" 2>"$work/err"
+status=$?
+expect bench-passes-the-refusal-on 3 'nowhere.yaml: No such file'
+{ host; probe fw1 "mode=nothing"; } >"$work/wrong.yaml"
+"$bin/corelane-bench" run "$work/wrong.yaml" --quiet >"$work/out" 2>"$work/err"
+status=$?
+expect bench-fails-with-its-probe 1 'a probe did not end well'

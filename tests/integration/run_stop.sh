@@ -60,6 +60,35 @@ if up sigkill; then
 	nothing_left sigkill-leaves-nothing "$kids"
 fi
 
+# Nobody reads what the guest floods: a stop must not wait for the reader.
+mkfifo "$work/unread"
+exec 9<>"$work/unread"
+head -c 56000 /dev/zero >&9 # of 64 KiB: the summary fits, the flood does not
+{ host; probe flood1 "mode=flood time=60s"; } >"$work/flood.yaml"
+"$bin/corelane" run --run-dir "$run" "$work/flood.yaml" >"$work/unread" 2>"$work/err" </dev/null &
+pid=$!
+sleep 2
+kids=$(children)
+kill -TERM "$pid"
+finish 10
+exec 9>&-
+expect a-stop-does-not-wait-for-a-reader 0 'vnf flood1: stopped' 'lines could not be written'
+nothing_left unread-output-leaves-nothing "$kids"
+
+# corelane-bench is killed: corelane and all that it started end, in order.
+TMPDIR=$work "$bin/corelane-bench" run "$work/long.yaml" --quiet >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+if await 'interface lan: connected'; then
+	below=$(cat "/proc/$pid/task/$pid/children")
+	kids="$(echo $below) $(sed 's/.*) //' "/proc/$(echo $below)/stat" | cut -d' ' -f20)"
+	kill -KILL "$pid"
+	finish 10
+	await 'vnf ping1: stopped' 10
+	nothing_left a-killed-bench-takes-corelane-along "$kids"
+else
+	complain a-killed-bench-takes-corelane-along "it did not start"
+fi
+
 # A VMM dies: the other VNF goes on, the run says which one and fails in the end.
 { host; network lan; probe loop1 "mode=loop time=4s rate=1k" tx rx; probe victim "mode=echo time=60s" lan
 } >"$work/victim.yaml"

@@ -178,12 +178,17 @@ output_gives_up_when_asked_to_stop(void **state)
 		out_line(&o, "fw1", block, sizeof(block));
 	assert_true(o.lost > 0);
 	assert_false(o.gone);
+	/* The signal has been taken: nothing may wait for the reader from now on. */
+	close(sig[0]);
+	close(sig[1]);
+	o.signal_fd = -1;
+	o.hurry = true;
+	for (int i = 0; i < 4; i++)
+		out_line(&o, "fw1", block, sizeof(block));
 	close(p[0]);
 	out_line(&o, "fw1", block, 1);
 	assert_true(o.gone);
 	close(p[1]);
-	close(sig[0]);
-	close(sig[1]);
 }
 
 int
