@@ -76,6 +76,11 @@ vcpu_describe(const struct vcpu *v, char *buf, size_t size)
 		snprintf(buf, size, "registers not readable");
 		return buf;
 	}
+	/* AMD's SVM leaves nothing of a triple fault's state, and KVM then shows that of a reset. */
+	if (r.rip == 0xfff0 && s.cs.selector == 0xf000) {
+		snprintf(buf, size, "this CPU does not keep the registers of it");
+		return buf;
+	}
 	snprintf(buf, size,
 		 "rip 0x%llx rsp 0x%llx cs 0x%x cr0 0x%llx cr2 0x%llx cr3 0x%llx efer 0x%llx",
 		 r.rip, r.rsp, s.cs.selector, s.cr0, s.cr2, s.cr3, s.efer);

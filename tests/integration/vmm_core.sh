@@ -65,7 +65,7 @@ test_ends() {
 	start --cmdline c "$vmm" "$guest"
 	expect reset-by-cf9 10 "event: reset"
 	start --cmdline t "$vmm" "$guest"
-	expect triple-fault 11 "event: fault: vcpu 0: triple fault; rip 0x"
+	expect triple-fault 11 "event: fault: vcpu 0: triple fault; "
 	start --cmdline b "$vmm" "$guest"
 	expect internal-error 11 "event: fault: vcpu 0: KVM internal error" "rip 0xd0000000"
 	start --cmdline u --figures "$vmm" "$guest"
