@@ -73,7 +73,7 @@ cp "$here/site.yaml" "$cache/vmlinuz" "$work/guest.cpio.gz" "$work/add/site/"
 add_programs
 initrd "$work/host.cpio.gz" "$here/host-init" irqbypass kvm kvm-amd tun llc stp bridge
 
-time timeout 300 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp 4 -m 4G \
+timeout 300 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp 4 -m 4G \
 	-nographic -no-reboot -nic none -kernel "$cache/vmlinuz" -initrd "$work/host.cpio.gz" \
 	-append "console=ttyS0 quiet hugepages=700" </dev/null >"$work/serial" 2>&1 || true
 tr -d '\r' <"$work/serial" | tee "$work/log"
@@ -89,7 +89,7 @@ has interrupts 'left\| guest: msi [1-9]'
 has rng 'left\| guest: rng 16'
 has ping-through-switch 'left\| guest: ping .*0% packet loss'
 has big-transfer 'left\| guest: bulk ok'
-has virtio-console 'left\| guest: hvc0 works'
+has virtio-console 'left/console\| guest: hvc0 works'
 has tap 'host: tap answered'
 has power-off 'host: corelane ended with 0'
 has nothing-left 'host: left over: none'
