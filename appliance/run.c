@@ -20,6 +20,7 @@
 #include "appliance/tsc.h"
 #include "appliance/vnf.h"
 #include "base/log.h"
+#include "rt/thread.h"
 
 #define STOP_MS 2000 /* from the request to SIGKILL */
 
@@ -262,11 +263,18 @@ prepare(struct run *r)
 	return check_all(&check);
 }
 
-/* The memory of VMMs and switch is locked, and descriptors are many. What cannot be raised is told later. */
+/*
+ * We and what we start keep off the cores that were promised to others; every child pins itself. The
+ * memory of VMMs and switch is locked, and descriptors are many: what cannot be raised is told by them.
+ */
 static void
-raise_limits(void)
+settle(const struct run *r)
 {
 	struct rlimit l;
+	int n = thread_pin(&r->in.plan->housekeeping);
+
+	if (n < 0)
+		log_warn("cannot keep to the housekeeping CPUs: %s", strerror(-n));
 
 	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
 		l.rlim_cur = l.rlim_max;
@@ -397,7 +405,7 @@ run_site(const struct cli_args *args)
 	r.status = prepare(&r);
 	if (r.status != EXIT_OK)
 		goto out;
-	raise_limits();
+	settle(&r);
 	n = set_up(&r, &e);
 	if (n == 0) {
 		say_start(&r);
