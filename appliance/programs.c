@@ -21,18 +21,18 @@ own_folder(char *ret, size_t size)
 static void
 find(const char *given, const char *name, int mode, char *ret, size_t size)
 {
-	char folder[PATH_MAX];
+	char own[PATH_MAX];
+	const char *const folders[] = {own, CORELANE_LIBEXECDIR, CORELANE_SBINDIR};
 
 	if (given) {
 		snprintf(ret, size, "%s", given);
 		return;
 	}
-	own_folder(folder, sizeof(folder));
-	if ((size_t)snprintf(ret, size, "%s/%s", folder, name) < size && access(ret, mode) == 0)
-		return;
-	if ((size_t)snprintf(ret, size, "%s/%s", CORELANE_LIBEXECDIR, name) < size &&
-	    access(ret, mode) == 0)
-		return;
+	own_folder(own, sizeof(own));
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if ((size_t)snprintf(ret, size, "%s/%s", folders[i], name) < size &&
+		    access(ret, mode) == 0)
+			return;
 	ret[0] = '\0';
 }
 
