@@ -42,7 +42,7 @@ struct port_stats {
 	uint64_t tx_packets, tx_bytes; /* from the switch into the guest */
 	uint64_t flooded;              /* received frames that were sent to more than one port */
 	uint64_t learned, moved, aged; /* address table events of this port */
-	uint64_t not_learned; /* new addresses that found no room in the table */
+	uint64_t not_learned;          /* new addresses that found no room in the table */
 	uint64_t drops[DROP_CAUSES];
 	uint32_t macs;      /* addresses now known behind the port */
 	uint32_t connected; /* 1: the vhost-user connection is up */

@@ -360,95 +360,6 @@ places_initrd(void **state)
 	assert_int_equal(boot_load_initrd(&m, &f, 0x200000, RAM, &addr, &e), -ENOMEM);
 }
 
-static uint8_t
-sum(const uint8_t *p, size_t n)
-{
-	uint8_t s = 0;
-
-	while (n--)
-		s = (uint8_t)(s + *p++);
-	return s;
-}
-
-/* Follows RSDP and XSDT to the table of that signature; every checksum on the way must hold. */
-static uint8_t *
-find_table(const char *signature)
-{
-	uint8_t *rsdp = ram + BOOT_ACPI, *xsdt;
-	uint64_t at;
-	uint32_t len;
-
-	assert_memory_equal(rsdp, "RSD PTR ", 8);
-	assert_int_equal(sum(rsdp, 20), 0);
-	assert_int_equal(sum(rsdp, 36), 0);
-	memcpy(&at, rsdp + 24, 8);
-	xsdt = ram + at;
-	memcpy(&len, xsdt + 4, 4);
-	assert_int_equal(sum(xsdt, len), 0);
-	for (uint32_t i = 36; i < len; i += 8) {
-		uint32_t size;
-
-		memcpy(&at, xsdt + i, 8);
-		assert_true(at > BOOT_ACPI && at < BOOT_KERNEL_MIN);
-		memcpy(&size, ram + at + 4, 4);
-		assert_int_equal(sum(ram + at, size), 0);
-		if (memcmp(ram + at, signature, 4) == 0)
-			return ram + at;
-	}
-	return NULL;
-}
-
-/* Whether the four bytes of @v stand somewhere in the DSDT. */
-static bool
-dsdt_has(const uint8_t *dsdt, uint32_t v)
-{
-	uint32_t len;
-
-	memcpy(&len, dsdt + 4, 4);
-	for (uint32_t i = 36; i + 4 <= len; i++)
-		if (memcmp(dsdt + i, &v, 4) == 0)
-			return true;
-	return false;
-}
-
-static void
-writes_acpi(void **state)
-{
-	struct mem m = make_mem(RAM);
-	uint8_t *fadt, *madt, *mcfg;
-	unsigned int cpus = 0;
-	uint64_t at;
-	uint32_t len;
-
-	assert_int_equal(boot_write_acpi(&m, 3, &e), 0);
-	madt = find_table("APIC");
-	assert_non_null(madt);
-	memcpy(&len, madt + 4, 4);
-	for (uint32_t i = 44; i < len; i += madt[i + 1]) {
-		assert_true(madt[i + 1] > 0);
-		if (madt[i] == 0)
-			assert_int_equal(madt[i + 3], cpus++);
-	}
-	assert_int_equal(cpus, 3);
-	mcfg = find_table("MCFG");
-	assert_non_null(mcfg);
-	memcpy(&at, mcfg + 44, 8);
-	assert_int_equal(at, GPA_ECAM);
-	fadt = find_table("FACP");
-	assert_non_null(fadt);
-	memcpy(&at, fadt + 140, 8);
-	assert_memory_equal(ram + at, "DSDT", 4);
-	memcpy(&len, ram + at + 4, 4);
-	assert_int_equal(sum(ram + at, len), 0);
-	/* What dsdt.asl repeats of mem.h. */
-	assert_true(dsdt_has(ram + at, GPA_PCI_BARS));
-	assert_true(dsdt_has(ram + at, GPA_PCI_BARS + GPA_PCI_BARS_SIZE - 1));
-	assert_true(dsdt_has(ram + at, GPA_ECAM));
-	assert_int_equal(boot_write_acpi(&m, 64, &e), 0);
-	assert_int_equal(boot_write_acpi(&m, 0, &e), -EINVAL);
-	assert_int_equal(boot_write_acpi(&m, 65, &e), -EINVAL);
-}
-
 static void
 reads_files(void **state)
 {
@@ -524,7 +435,6 @@ main(void)
 		cmocka_unit_test(refuses_bzimages),
 		cmocka_unit_test(refuses_every_cut_bzimage),
 		cmocka_unit_test(places_initrd),
-		cmocka_unit_test(writes_acpi),
 		cmocka_unit_test(reads_files),
 		cmocka_unit_test(survives_mutations),
 		cmocka_unit_test(wants_memory),
