@@ -21,7 +21,7 @@ virtq_init(struct virtq *vq, const struct mem *m, const struct virtio_queue *q, 
 		.used = {0, packed},
 		.signalled_wrap = packed,
 	};
-	if (q->size > VIRTQ_SIZE_MAX || virtio_queue_rings(m, q, packed, &vq->ring) < 0) {
+	if (virtio_queue_rings(m, q, packed, &vq->ring) < 0) {
 		vq->broken = "not a ring in RAM";
 		return -EINVAL;
 	}
@@ -48,6 +48,8 @@ virtq_add(struct virtq *vq, struct virtq_buffer *b, uint64_t addr, uint32_t len,
 		return virtq_fault(vq, "a readable buffer after a writable one");
 	if (n == vq->size)
 		return virtq_fault(vq, "a chain longer than the queue");
+	if (n == VIRTQ_SIZE_MAX)
+		return virtq_fault(vq, "a chain of more than 256 buffers");
 	if (__builtin_add_overflow(*total, len, total))
 		return virtq_fault(vq, "a chain of more than 4 GiB");
 	if (len == 0)

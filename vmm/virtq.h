@@ -16,7 +16,11 @@
 #include "vmm/mem.h"
 #include "vmm/virtio_queue.h"
 
-#define VIRTQ_SIZE_MAX 256 /* of queues that are served here; so no chain has more buffers */
+/*
+ * Buffers of one chain. A device whose driver may chain as many as the queue has entries offers no larger
+ * a queue; one that takes short chains only (the control queue) may.
+ */
+#define VIRTQ_SIZE_MAX 256
 
 struct virtq_position {
 	uint16_t next;
@@ -49,7 +53,7 @@ struct virtq_used {
 	uint32_t len; /* bytes written */
 };
 
-/* @q is enabled, so its rings are in RAM. -EINVAL: larger than VIRTQ_SIZE_MAX. */
+/* @q is enabled, so its rings are in RAM: else -EINVAL, and the queue is broken. */
 int virtq_init(struct virtq *vq, const struct mem *m, const struct virtio_queue *q,
 	       uint64_t features);
 

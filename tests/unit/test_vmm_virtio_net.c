@@ -156,6 +156,46 @@ control(void **state)
 	assert_int_equal(m->f->stats.guest_errors, 0);
 }
 
+/* The control queue is offered as large as the others, and a driver takes what is offered. */
+static void
+large_control(void **state)
+{
+	struct machine *m = *state;
+	struct split_desc *t;
+	struct split_avail *a;
+	uint8_t *ack;
+
+	driver_init(&m->d, &m->f->vm.mem, false);
+	m->n.v.s.features = VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ | FEATURES(false, 0);
+	m->n.v.s.queue[8] = (struct virtio_queue){.size = VIRTIO_QSIZE_MAX,
+						  .enabled = true,
+						  .desc = TABLES,
+						  .driver = TABLES + 0x8000,
+						  .device = TABLES + 0xc000};
+	virtio_net_control_start(&m->n);
+	assert_true(m->n.has_control);
+	t = at(&m->d, TABLES);
+	a = at(&m->d, TABLES + 0x8000);
+	ack = at(&m->d, DATA + 64);
+	memcpy(at(&m->d, DATA), "\x04\x00\x02\x00", 4);
+	*ack = 0xee;
+	t[1000] = (struct split_desc){DATA, 4, DESC_NEXT, 1023};
+	t[1023] = (struct split_desc){DATA + 64, 1, DESC_WRITE, 0};
+	a->ring[0] = 1000;
+	a->idx = 1;
+	assert_true(virtio_net_control(&m->n));
+	assert_int_equal(*ack, 0);
+	assert_int_equal(m->n.pairs, 2);
+	/* A chain through the whole queue is more than we take; it ends the device, not us. */
+	for (uint16_t i = 0; i < VIRTIO_QSIZE_MAX; i++)
+		t[i] = (struct split_desc){DATA, 1, DESC_NEXT, (uint16_t)(i + 1)};
+	t[VIRTIO_QSIZE_MAX - 1].flags = 0;
+	a->ring[1] = 0;
+	a->idx = 2;
+	assert_false(virtio_net_control(&m->n));
+	assert_true(m->n.v.s.status & VIRTIO_S_NEEDS_RESET);
+}
+
 /* A command without room for its answer is carried out; a broken ring ends the device. */
 static void
 hostile(void **state)
@@ -177,8 +217,8 @@ int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = {T(found), T(config), T(features), T(control),
-					   T(hostile)};
+	const struct CMUnitTest tests[] = {T(found),   T(config),        T(features),
+					   T(control), T(large_control), T(hostile)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
