@@ -220,7 +220,7 @@ bad_rings(void **state)
 {
 	static const struct virtio_queue bad[] = {
 		{.size = 0, .desc = DESC, .driver = DRIVER, .device = DEVICE},
-		{.size = 512, .desc = DESC, .driver = DRIVER, .device = DEVICE},
+		{.size = 0xffff, .desc = DESC, .driver = DRIVER, .device = DEVICE},
 		{.size = SIZE, .desc = DESC + 8, .driver = DRIVER, .device = DEVICE},
 		{.size = SIZE, .desc = DESC, .driver = DRIVER + 1, .device = DEVICE},
 		{.size = SIZE, .desc = DESC, .driver = DRIVER, .device = DEVICE + 2},
