@@ -163,7 +163,8 @@ unlink_stale(const char *path, int type)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	r = fdmsg_connect(path, type, &fd);
+	/* Not waiting: a listener whose backlog is full (-EAGAIN) is one all the same. */
+	r = fdmsg_connect(path, type | SOCK_NONBLOCK, &fd);
 	if (r == 0)
 		close(fd);
 	if (r != -ECONNREFUSED)

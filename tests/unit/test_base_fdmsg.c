@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/fdmsg.h"
+#include "base/util.h"
 
 struct note {
 	struct msg_head head;
@@ -316,6 +317,29 @@ test_listen(void **state)
 	assert_int_equal(access(file, F_OK), 0);
 }
 
+/* Somebody who listens and never accepts: the answer does not wait for him. */
+static void
+test_listen_beside_a_full_backlog(void **state)
+{
+	struct pair *p = *state;
+	int l, again = -1, waiting[64];
+	size_t n = 0;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/s", p->folder);
+	assert_int_equal(fdmsg_listen(path, SOCK_STREAM, &l), 0);
+	while (n < ARRAY_SIZE(waiting) &&
+	       fdmsg_connect(path, SOCK_STREAM | SOCK_NONBLOCK, &waiting[n]) == 0)
+		n++;
+	assert_true(n > 0 && n < ARRAY_SIZE(waiting));
+	alarm(10); /* it hung here */
+	assert_int_equal(fdmsg_listen(path, SOCK_STREAM, &again), -EADDRINUSE);
+	alarm(0);
+	while (n > 0)
+		close(waiting[--n]);
+	close(l);
+}
+
 static void
 test_bad_paths(void **state)
 {
@@ -349,6 +373,7 @@ main(void)
 		TEST(test_unread),
 		TEST(test_would_block),
 		TEST(test_listen),
+		TEST(test_listen_beside_a_full_backlog),
 		TEST(test_bad_paths),
 	};
 
