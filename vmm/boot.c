@@ -131,6 +131,8 @@ boot_load(const struct mem *m, const struct boot_params_in *in, struct boot_stat
 	r = write_cmdline(m, in->cmdline, e);
 	if (r == 0)
 		r = boot_write_acpi(m, in->n_vcpus, e);
+	if (r == 0)
+		r = boot_write_reset(m, e);
 	if (r < 0)
 		return r;
 	if (boot_is_elf(&in->kernel))

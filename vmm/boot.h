@@ -54,6 +54,7 @@ int boot_load(const struct mem *m, const struct boot_params_in *in, struct boot_
 #define BOOT_CMDLINE    0x00020000ull
 #define BOOT_EBDA       0x0009FC00ull /* end of usable low memory */
 #define BOOT_ACPI       0x000E0000ull /* RSDP first: guests may search from here (ACPI 6.5, 5.2.5.1) */
+#define BOOT_RESET      0x000FFFF0ull /* 16 bytes of code: what runs when a guest jumps to f000:fff0 */
 #define BOOT_KERNEL_MIN 0x00100000ull
 
 /* The memory map that a guest is told: E820 types. */
@@ -87,6 +88,9 @@ int boot_load_pvh(const struct mem *m, const struct boot_params_in *in, struct b
 bool boot_is_bzimage(const struct boot_file *f);
 int boot_load_bzimage(const struct mem *m, const struct boot_params_in *in, struct boot_state *ret,
 		      struct err *e);
+
+/* Code at BOOT_RESET that asks for a reset. 0 or -ENOMEM with words. */
+int boot_write_reset(const struct mem *m, struct err *e);
 
 /* ACPI tables from BOOT_ACPI on, the RSDP first. -EINVAL for 0 or too many vCPUs, -ENOMEM. */
 int boot_write_acpi(const struct mem *m, unsigned int n_vcpus, struct err *e);

@@ -146,7 +146,7 @@ put(struct writer *w, const void *table, size_t len)
 {
 	uint64_t at = w->at;
 
-	if (at + len > BOOT_KERNEL_MIN || mem_write(w->m, at, table, len) < 0)
+	if (at + len > BOOT_RESET || mem_write(w->m, at, table, len) < 0)
 		w->full = true;
 	w->at = align_up(at + len, ALIGN);
 	return at;

@@ -64,6 +64,8 @@ test_ends() {
 	expect reset-by-keyboard-controller 10 "event: reset"
 	start --cmdline c "$vmm" "$guest"
 	expect reset-by-cf9 10 "event: reset"
+	start --cmdline j "$vmm" "$guest"
+	expect reset-by-the-bios-entry 10 "event: reset"
 	start --cmdline t "$vmm" "$guest"
 	expect triple-fault 11 "event: fault: vcpu 0: triple fault; "
 	start --cmdline b "$vmm" "$guest"

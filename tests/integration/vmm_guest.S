@@ -5,6 +5,7 @@
  *   h  says hello on the serial port and powers off
  *   r  asks for a reset through the keyboard controller
  *   c  asks for a reset through port 0xcf9
+ *   j  asks for a reset as a BIOS is asked: jumps to f000:fff0 in real mode
  *   t  triple-faults (an exception, and no IDT)
  *   b  executes an access that KVM cannot emulate: a jump into a hole
  *   s  says hello and halts for ever
@@ -29,6 +30,8 @@ _start:
 	je	reset_kbd
 	cmpb	$'c', %al
 	je	reset_cf9
+	cmpb	$'j', %al
+	je	reset_bios
 	cmpb	$'t', %al
 	je	triple
 	cmpb	$'b', %al
@@ -79,6 +82,19 @@ reset_cf9:
 	movb	$0x06, %al
 	outb	%al, %dx
 	jmp	halt
+reset_bios:
+	lgdt	gdt_pointer
+	movl	$16, %eax		/* what real mode keeps of the data segments: 64 KiB */
+	movw	%ax, %ds
+	movw	%ax, %es
+	movw	%ax, %ss
+	ljmp	$8, $(1f - 0x100000)
+	.code16
+1:	movl	%cr0, %eax
+	andb	$0xfe, %al
+	movl	%eax, %cr0
+	ljmp	$0xf000, $0xfff0
+	.code32
 triple:
 	ud2
 bad:
@@ -147,6 +163,14 @@ bad_text: .ascii "not ones\n"
 	.set bad_len, . - bad_text
 digits:	.ascii "0123456789abcdef"
 line:	.ascii "00000000 abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01\n"
+
+	.align 8
+gdt:	.quad 0
+	.quad 0x00009b100000ffff	/* 16-bit code at 1 MiB, where this guest is */
+	.quad 0x000093000000ffff	/* data from 0 on */
+gdt_pointer:
+	.word . - gdt - 1
+	.long gdt
 
 	.bss
 	.align 16

@@ -133,6 +133,8 @@ loads_elf(void **state)
 	assert_int_equal(cmdline, 0x100000);
 	memcpy(&cmdline, ram + map + 2 * 24 + 8, 8);
 	assert_int_equal(cmdline, RAM - 0x100000);
+	/* At f000:fff0: a far jump there, in real mode, writes 6 to port 0xcf9. */
+	assert_memory_equal(ram + 0xffff0, "\xba\xf9\x0c\xb0\x06\xee", 6);
 }
 
 static void
