@@ -63,7 +63,7 @@ start() {
 await() {
 	local i
 	for ((i = 0; i < ${2:-20} * 20; i++)); do
-		grep -qF -- "$1" "$work/out" "$work/err" && return 0
+		grep -aqF -- "$1" "$work/out" "$work/err" && return 0
 		sleep 0.05
 	done
 	return 1
@@ -102,7 +102,7 @@ expect() {
 		return 1
 	fi
 	for text in "$@"; do
-		if ! grep -qF -- "$text" "$work/out" "$work/err"; then
+		if ! grep -aqF -- "$text" "$work/out" "$work/err"; then
 			complain "$name" "nothing says '$text'"
 			return 1
 		fi
@@ -145,7 +145,7 @@ nothing_left() {
 
 # value VNF KEY: of the last result line that the VNF printed.
 value() {
-	grep "^$1| {\"probe\":\"result\"" "$work/out" | tail -n 1 |
+	grep -a "^$1| {\"probe\":\"result\"" "$work/out" | tail -n 1 |
 		sed -n "s/.*\"$2\":\\([0-9]*\\).*/\\1/p"
 }
 

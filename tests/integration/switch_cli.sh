@@ -48,6 +48,7 @@ wait_for() { for _ in $(seq 100); do "$@" && return; sleep 0.1; done; return 1; 
 polls() { grep -qs "polling on CPU" "$1"; }
 
 start() {
+	rm -f "$dir/log" # the last one says "polling" too
 	"$switch" --cpu "$cpu" --control "$dir/s" --memory 32 --shared-cpu 2>"$dir/log" &
 	pid=$!
 	wait_for polls "$dir/log"
