@@ -143,15 +143,17 @@ virtio_net_control(struct virtio_net *n)
 		return false;
 	for (unsigned int i = 0; i < COMMANDS_A_TURN; i++) {
 		r = virtq_pop(&n->control, &b);
-		if (r == 0 && virtq_listen(&n->control))
+		if (r == 0 && virtq_listen(&n->control)) {
+			r = 1; /* there is one after all; no kick tells of it */
 			continue;
+		}
 		if (r <= 0)
 			break;
 		serve(n, &b);
 	}
 	if (virtq_wants_signal(&n->control))
 		virtio_signal(&n->v, (unsigned int)virtio_net_control_queue(n));
-	if (r == 1) /* more may wait: another turn, after others had theirs */
+	if (r > 0) /* more may wait: another turn, after others had theirs */
 		virtio_kick(&n->v, (unsigned int)virtio_net_control_queue(n));
 	if (r < 0)
 		virtio_broken(&n->v, "control queue: %s", n->control.broken);

@@ -170,8 +170,10 @@ run_rx(struct net_tap *d)
 	virtq_quiet(q);
 	for (unsigned int i = 0; i < FRAMES_A_TURN && fetch(d); i++) {
 		r = receive_one(d);
-		if (r == 0 && virtq_listen(q))
+		if (r == 0 && virtq_listen(q)) {
+			r = 1; /* there are buffers after all; no kick tells of them */
 			continue;
+		}
 		starved = r == 0;
 		if (r <= 0)
 			break;
@@ -181,6 +183,8 @@ run_rx(struct net_tap *d)
 		virtio_signal(&d->n.v, RX);
 	/* Without buffers the tap's own queue holds, and then drops, what comes. */
 	watch_tap(d, !starved);
+	if (r > 0 && d->frame_len) /* its turn is over, and the tap may have nothing to say */
+		virtio_kick(&d->n.v, RX);
 	if (r < 0)
 		virtio_broken(&d->n.v, "receive queue: %s", q->broken);
 }

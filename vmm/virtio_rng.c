@@ -46,8 +46,10 @@ run(struct rng *g)
 
 	for (unsigned int i = 0; i < BUFFERS_A_TURN; i++) {
 		r = virtq_pop(&g->q, &g->b);
-		if (r == 0 && virtq_listen(&g->q))
+		if (r == 0 && virtq_listen(&g->q)) {
+			r = 1; /* there is one after all; no kick tells of it */
 			continue;
+		}
 		if (r <= 0)
 			break;
 		fill(g);
