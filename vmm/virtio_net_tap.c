@@ -200,6 +200,19 @@ discard(struct net_tap *d)
 
 /* --- events --- */
 
+/* Somebody took the interface away: a tap does not come back under the same fd. */
+static void
+tap_gone(struct net_tap *d)
+{
+	struct vm *vm = d->n.v.dev.vm;
+
+	loop_del(&vm->loop, d->tap);
+	virtio_net_set_link(&d->n, false);
+	vm_event(vm, VMM_EV_NIC_DOWN, d->n.nic,
+		 "%s: its tap was removed from the host; start the VNF again for a new one",
+		 d->n.v.name);
+}
+
 static void
 tap_ready(void *arg, uint32_t events)
 {
@@ -213,8 +226,8 @@ tap_ready(void *arg, uint32_t events)
 		watch_tap(d, false);
 	else
 		discard(d);
-	if (events & (EPOLLERR | EPOLLHUP)) /* the interface was taken away */
-		loop_del(&vm->loop, d->tap);
+	if (events & (EPOLLERR | EPOLLHUP))
+		tap_gone(d);
 	pthread_mutex_unlock(&vm->lock);
 }
 
