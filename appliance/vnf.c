@@ -293,7 +293,6 @@ restart(void *arg)
 
 	if (vnf_start(v, &e) == 0)
 		return;
-	log_err("%s", e.text);
 	snprintf(v->detail, sizeof(v->detail), "could not be started again: %.240s", e.text);
 	finish(v, VNF_FAILED);
 }

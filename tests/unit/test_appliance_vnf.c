@@ -3,6 +3,7 @@
 #include "tests/unit/appliance_world.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "appliance/vnf.h"
@@ -92,6 +93,33 @@ resets_are_followed_but_not_for_ever(void **state)
 	assert_int_equal(v.result, VNF_FAULTED);
 	assert_int_equal(v.resets, 5);
 	assert_non_null(strstr(v.detail, "reset itself 6 times"));
+	vnf_fini(&v);
+}
+
+/* The result carries the words; who hears of it logs them, once. */
+static void
+a_failed_restart_is_told_once(void **state)
+{
+	struct world *w = *state;
+	int saved = dup(STDERR_FILENO), log = memfd_create("log", MFD_CLOEXEC);
+	static char said[4096];
+	ssize_t n;
+
+	assert_true(saved >= 0 && log >= 0);
+	begin(w, "reset");
+	snprintf(w->programs.vmm, sizeof(w->programs.vmm), "/nonexistent/vmm");
+	dup2(log, STDERR_FILENO);
+	world_run(w);
+	dup2(saved, STDERR_FILENO);
+	n = pread(log, said, sizeof(said) - 1, 0);
+	said[n > 0 ? n : 0] = '\0';
+	close(saved);
+	close(log);
+	assert_int_equal(v.result, VNF_FAILED);
+	assert_non_null(strstr(v.detail, "could not be started again"));
+	assert_non_null(strstr(v.detail, "/nonexistent/vmm"));
+	assert_non_null(strstr(said, "asked for a reset"));
+	assert_null(strstr(said, "/nonexistent/vmm"));
 	vnf_fini(&v);
 }
 
@@ -252,6 +280,7 @@ main(void)
 		TEST(a_power_off_is_the_normal_end),
 		TEST(every_other_end_has_a_name),
 		TEST(resets_are_followed_but_not_for_ever),
+		TEST(a_failed_restart_is_told_once),
 		TEST(stops_when_asked_and_is_killed_when_it_does_not),
 		TEST(a_back_end_may_come_back),
 		TEST(sockets_elsewhere_are_removed_too),
