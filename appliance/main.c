@@ -6,6 +6,7 @@
 #include "appliance/run.h"
 #include "appliance/site_input.h"
 #include "base/log.h"
+#include "base/stdio.h"
 
 static int verb_help(const struct cli_args *args);
 
@@ -96,6 +97,8 @@ main(int argc, char **argv)
 	struct cli_args args;
 	struct err e = {0};
 
+	if (stdio_reserve() < 0)
+		return EXIT_FAILED;
 	log_init("corelane", LOG_LVL_INFO);
 	if (cli_parse(verbs, argc, argv, &verb, &args, &e) < 0) {
 		log_err("%s", e.text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,20 @@ err_set(struct err *e, int code, const char *fmt, ...)
 	return -code;
 }
 
+/* What to do about it, where only the errno says so. */
+static const char *
+remedy(int code)
+{
+	switch (code) {
+	case EMFILE:
+		return "; raise the limit of open files (ulimit -n)";
+	case ENFILE:
+		return "; raise the host's limit of open files (fs.file-max)";
+	default:
+		return "";
+	}
+}
+
 int
 err_sys(struct err *e, int code, const char *fmt, ...)
 {
@@ -36,7 +51,8 @@ err_sys(struct err *e, int code, const char *fmt, ...)
 	va_end(ap);
 	if (e) {
 		len = strlen(e->text);
-		snprintf(e->text + len, sizeof(e->text) - len, ": %s", strerror(code));
+		snprintf(e->text + len, sizeof(e->text) - len, ": %s%s", strerror(code),
+			 remedy(code));
 	}
 	return -code;
 }

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/stdio.h"
 #include "vhost-user/eal.h"
 #include "vhost-user/logsink.h"
 #include "vhost-user/options.h"
@@ -137,6 +138,8 @@ main(int argc, char **argv)
 	struct err e = {0};
 	int status;
 
+	if (stdio_reserve() < 0)
+		return EXIT_FAILED;
 	log_init("corelane-switch", LOG_LVL_INFO);
 	if (options_parse(argc, argv, &o, &e) < 0) {
 		log_err("%s", e.text);

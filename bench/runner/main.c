@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/stdio.h"
 #include "bench/runner/relay.h"
 #include "bench/runner/results.h"
 #include "bench/runner/save.h"
@@ -237,6 +238,8 @@ main(int argc, char **argv)
 {
 	struct bench b = {0};
 
+	if (stdio_reserve() < 0)
+		return EXIT_FAILED;
 	log_init("corelane-bench", LOG_LVL_INFO);
 	if (argc < 2) {
 		fputs(usage, stderr);

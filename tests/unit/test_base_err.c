@@ -32,6 +32,11 @@ test_sys(void **state)
 
 	assert_int_equal(err_sys(&e, ENOENT, "open %s", "/x"), -ENOENT);
 	assert_string_equal(e.text, "open /x: No such file or directory");
+	err_sys(&e, EMFILE, "pipe");
+	assert_string_equal(e.text,
+			    "pipe: Too many open files; raise the limit of open files (ulimit -n)");
+	err_sys(&e, ENFILE, "pipe");
+	assert_non_null(strstr(e.text, "fs.file-max"));
 }
 
 static void
