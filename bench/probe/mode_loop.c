@@ -58,8 +58,11 @@ rendezvous(struct run *r)
 		out_error("no frame came through within wait=", NULL);
 		return false;
 	}
-	if (r->rtt)
+	if (r->rtt) {
 		memcpy(r->tx.dst, r->rx.hello_frame.src, 6);
+		memcpy(r->rx.from, r->tx.dst, 6);
+		r->rx.n_from = (uint32_t)r->p->args.macs;
+	}
 	json_open(j, "ready");
 	json_mac(j, "peer", r->tx.dst);
 	json_u64(j, "wait_ns", clock_ns(now - t0));
@@ -91,6 +94,7 @@ report(struct run *r, uint64_t unsent, uint64_t elapsed, uint64_t kicks)
 {
 	struct json *j = out_json();
 	const struct args *a = &r->p->args;
+	uint64_t scheduled = r->tx.sent + unsent;
 
 	json_open(j, "result");
 	json_str(j, "mode", r->rtt ? "rtt" : "loop");
@@ -100,7 +104,7 @@ report(struct run *r, uint64_t unsent, uint64_t elapsed, uint64_t kicks)
 	json_u64(j, "elapsed_ns", clock_ns(elapsed));
 	report_sender(j, &r->tx, unsent);
 	report_receiver(j, &r->rx);
-	json_u64(j, "lost", r->tx.sent + unsent - r->rx.frames);
+	json_u64(j, "lost", scheduled > r->rx.frames ? scheduled - r->rx.frames : 0);
 	json_u64(j, "kicks", kicks);
 	json_u64(j, "merged", r->rx.nic->merged);
 	report_hist(j, &hist, a->hist);
@@ -164,6 +168,8 @@ mode_loop(struct probe *p)
 			   .tx_rx = {.nic = tx}};
 	sender_init(&run.tx, tx, &p->args, rx->mac);
 	sender_init(&run.back, rx, &p->args, tx->mac);
+	memcpy(run.rx.from, run.tx.src, 6);
+	run.rx.n_from = (uint32_t)p->args.macs;
 	return measure(&run);
 }
 

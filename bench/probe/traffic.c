@@ -124,13 +124,26 @@ sender_one(struct sender *s, uint8_t type, uint64_t seq, const uint8_t dst[6])
 	return true;
 }
 
+/* Another probe on the same network sends frames like ours: the source tells them apart. */
+static bool
+is_from(const struct receiver *r, const uint8_t src[6])
+{
+	uint8_t first[6] = {src[0], src[1], src[2], r->from[3], r->from[4], r->from[5]};
+	uint32_t base = (uint32_t)r->from[3] << 16 | (uint32_t)r->from[4] << 8 | r->from[5];
+	uint32_t low = (uint32_t)src[3] << 16 | (uint32_t)src[4] << 8 | src[5];
+
+	if (!r->n_from)
+		return true;
+	return memcmp(first, r->from, 6) == 0 && ((low - base) & 0xffffff) < r->n_from;
+}
+
 static void
 judge(struct receiver *r, const uint8_t *b, uint32_t len, uint64_t now)
 {
 	struct frame f;
 	enum frame_verdict v = frame_read(b, len, r->deep, &f);
 
-	if (v == FRAME_FOREIGN ||
+	if (v == FRAME_FOREIGN || !is_from(r, f.src) ||
 	    (!r->anybody && memcmp(f.dst, r->nic->mac, 6) != 0 && !(f.dst[0] & 1))) {
 		r->foreign++;
 		return;

@@ -40,6 +40,8 @@ bool sender_one(struct sender *s, uint8_t type, uint64_t seq, const uint8_t dst[
 struct receiver {
 	struct nic *nic;
 	bool deep, anybody; /* check patterns; frames for other MACs count too */
+	uint8_t from[6];    /* with n_from: only frames from these MACs count, others are foreign */
+	uint32_t n_from;    /* as args.macs; 0: from anybody */
 	struct hist *hist;  /* of data frames, ns; NULL: no latency */
 	struct seqwin win[FRAME_STREAMS];
 	uint64_t frames, bytes; /* data frames */
