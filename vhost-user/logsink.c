@@ -21,6 +21,7 @@ static struct {
 	pthread_mutex_t lock; /* the rest; never taken on the polling thread */
 	time_t second;
 	unsigned int lines, suppressed;
+	bool was_reset; /* the last line was of a connection that its peer reset */
 	char last_error[256];
 } sink = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -33,6 +34,29 @@ count_error(const char *line, size_t len)
 
 	if (close)
 		vhost_count_error(open + 1, (size_t)(close - open - 1));
+}
+
+static bool
+has(const char *line, size_t len, const char *words)
+{
+	return memmem(line, len, words, strlen(words)) != NULL;
+}
+
+/*
+ * What DPDK calls an error and is none: a VMM that ends closes its socket, with unread messages in it,
+ * and then nobody listens there until it is started again. "disconnected" tells it already.
+ */
+static bool
+is_ordinary(const char *line, size_t len)
+{
+	bool was_reset, reset = has(line, len, "Connection reset by peer");
+
+	pthread_mutex_lock(&sink.lock);
+	was_reset = sink.was_reset;
+	sink.was_reset = reset;
+	pthread_mutex_unlock(&sink.lock);
+	return reset || (was_reset && has(line, len, "vhost read message")) ||
+	       has(line, len, "failed to connect: Connection refused");
 }
 
 /* true: this line may be printed. *@ret_missed: lines that were not, when a new second starts. */
@@ -96,6 +120,10 @@ sink_write(void *cookie, const char *line, size_t size)
 		len--;
 	if (len == 0)
 		return (ssize_t)size;
+	if (is_ordinary(line, len)) {
+		log_debug("dpdk: %.*s", (int)len, line);
+		return (ssize_t)size;
+	}
 	if (level <= (int)RTE_LOG_ERR) {
 		count_error(line, len);
 		keep_error(line, len);
