@@ -172,7 +172,9 @@ check_kvm(const struct check *c, int *status)
 	if (fd < 0)
 		return;
 	if (ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		say(c, EXIT_REFUSED, status, "/dev/kvm does not speak version %d of the KVM API",
+		say(c, EXIT_REFUSED, status,
+		    "/dev/kvm is not the kernel's: it does not speak version %d of the KVM "
+		    "API; load kvm_intel or kvm_amd, or pass the host's /dev/kvm in",
 		    KVM_API_VERSION);
 	close(fd);
 }

@@ -58,6 +58,7 @@ write_all(struct out *o, const char *buf, size_t len)
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0) {
+			o->error = errno;
 			o->gone = true;
 			return false;
 		}

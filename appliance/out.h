@@ -14,6 +14,7 @@ struct out {
 	int signal_fd;      /* borrowed; -1: none. Readable: give up writing when blocked */
 	bool terminal;      /* control characters are escaped */
 	bool gone;          /* nobody reads any more */
+	int error;          /* the errno of the write that failed for good; 0: none */
 	bool hurry;         /* set by who stops: what cannot be written at once is lost */
 	unsigned long lost; /* lines that could not be written */
 };

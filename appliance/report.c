@@ -266,8 +266,9 @@ report_write(const json_t *j, const char *path)
 	f = fopen(part, "we");
 	if (!f)
 		return -errno;
+	errno = 0;
 	if (json_dumpf(j, f, JSON_INDENT(1)) < 0 || fputc('\n', f) == EOF)
-		r = -EIO;
+		r = errno ? -errno : -EIO;
 	if (fclose(f) == EOF && r == 0)
 		r = -errno;
 	if (r == 0 && rename(part, path) < 0)

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +53,17 @@ fail(struct run *r)
 {
 	if (r->status == EXIT_OK)
 		r->status = EXIT_FAILED;
+}
+
+/* The first failure decides; one whose VMM never came up says itself whether the input was at fault. */
+static void
+fail_vnf(struct run *r, const struct vnf *v)
+{
+	int n = v->result == VNF_FAILED && WIFEXITED(v->status) ? WEXITSTATUS(v->status) : 0;
+
+	if (r->status == EXIT_OK && (n == EXIT_INVALID || n == EXIT_REFUSED))
+		r->status = n;
+	fail(r);
 }
 
 /* Every VNF has ended: the last counters, then the switch. */
@@ -121,7 +133,7 @@ on_vnf_ended(void *arg, struct vnf *v)
 		break;
 	default:
 		log_err("vnf %s: %s%s%s", v->name, name, v->detail[0] ? ": " : "", v->detail);
-		fail(r);
+		fail_vnf(r, v);
 		break;
 	}
 	if (--r->running == 0)
@@ -175,7 +187,6 @@ open_signals(struct run *r)
 {
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -229,6 +240,34 @@ take_lock(struct run *r)
 	return EXIT_OK;
 }
 
+/*
+ * Each process has its own: the largest is the switch, with its memory in memfds and five for a queue
+ * pair; a VMM has a dozen and four for a queue pair; corelane ten for a VNF.
+ */
+static int
+raise_files(const struct run *r)
+{
+	unsigned long need = 128;
+	struct rlimit l;
+
+	for (size_t i = 0; i < r->in.site->n_vnfs; i++) {
+		need += 16;
+		for (size_t k = 0; k < r->in.site->vnfs[i].n_interfaces; k++)
+			need += 8 + 8ul * r->in.site->vnfs[i].interfaces[k].queues;
+	}
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return EXIT_OK;
+	l.rlim_cur = l.rlim_max;
+	if (l.rlim_max < need) {
+		log_err("this process may open %lu files, %lu are needed for %zu VNFs; raise the "
+			"hard limit (ulimit -Hn) or LimitNOFILE= of its unit",
+			(unsigned long)l.rlim_max, need, r->in.site->n_vnfs);
+		return EXIT_REFUSED;
+	}
+	setrlimit(RLIMIT_NOFILE, &l);
+	return EXIT_OK;
+}
+
 /* Everything that can be refused, before anything is started. */
 static int
 prepare(struct run *r)
@@ -242,6 +281,8 @@ prepare(struct run *r)
 		log_err("%s: declares no VNF; there is nothing to run", a->file);
 		status = EXIT_INVALID;
 	}
+	if (status == EXIT_OK)
+		status = raise_files(r);
 	if (status == EXIT_OK)
 		status = take_lock(r);
 	if (status == EXIT_OK)
@@ -265,7 +306,7 @@ prepare(struct run *r)
 
 /*
  * We and what we start keep off the cores that were promised to others; every child pins itself. The
- * memory of VMMs and switch is locked, and descriptors are many: what cannot be raised is told by them.
+ * memory of VMMs and switch is locked: what cannot be raised is told by them.
  */
 static void
 settle(const struct run *r)
@@ -276,10 +317,6 @@ settle(const struct run *r)
 	if (n < 0)
 		log_warn("cannot keep to the housekeeping CPUs: %s", strerror(-n));
 
-	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
-		l.rlim_cur = l.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &l);
-	}
 	l = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
 	setrlimit(RLIMIT_MEMLOCK, &l);
 }
@@ -343,6 +380,18 @@ go(struct run *r, struct err *e)
 	return n < 0 ? err_sys(e, -n, "event loop") : 0;
 }
 
+/* A reader that went away (head, a pager) knows; a full disk is a result that somebody will miss. */
+static void
+tell_lost(struct run *r)
+{
+	if (r->out.error == 0 || r->out.error == EPIPE) {
+		log_warn("%lu lines could not be written to standard output", r->out.lost);
+		return;
+	}
+	log_err("standard output: %s; %lu lines are lost", strerror(r->out.error), r->out.lost);
+	fail(r);
+}
+
 static void
 tell(struct run *r)
 {
@@ -359,10 +408,12 @@ tell(struct run *r)
 	json_t *j;
 	int n;
 
-	if (r->out.lost)
-		log_warn("%lu lines could not be written to standard output", r->out.lost);
-	else
-		report_tables(&in, stdout);
+	if (r->out.lost) {
+		tell_lost(r);
+	} else if (report_tables(&in, stdout) < 0 && errno != EPIPE) {
+		log_err("standard output: %s", strerror(errno));
+		fail(r);
+	}
 	if (!r->args->report)
 		return;
 	j = report_json(&in, machine_describe(&r->in.root));
@@ -400,6 +451,8 @@ run_site(const struct cli_args *args)
 	struct err e = {0};
 	int n;
 
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error of the write */
 	tsc_mark(&r.mark);
 	r.started = time(NULL);
 	r.status = prepare(&r);

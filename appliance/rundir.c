@@ -60,6 +60,15 @@ set_path(const char *path, const char *name, char *ret, struct err *e)
 	return 0;
 }
 
+static int
+cannot_make(struct err *e, int error, const char *path)
+{
+	return err_set(e, error,
+		       "run folder %s: %s; run as root or choose a folder that you may write to "
+		       "with --run-dir",
+		       path, strerror(error));
+}
+
 /* Opens the folder and refuses one that is not ours alone. */
 static int
 open_folder(const char *path, struct err *e)
@@ -69,9 +78,9 @@ open_folder(const char *path, struct err *e)
 
 	r = make_parents(path);
 	if (r < 0)
-		return err_sys(e, -r, "run folder %s", path);
+		return cannot_make(e, -r, path);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, errno, "run folder %s", path);
+		return cannot_make(e, errno, path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, errno, "run folder %s", path);
@@ -233,9 +242,12 @@ rundir_open(const char *path, const char *name, struct rundir *ret, struct err *
 	*ret = d;
 	return 0;
 close_lock:
+	unlinkat(d.fd, LOCK_NAME, 0);
 	close(d.lock_fd);
 close_folder:
 	close(d.fd);
+	if (r != -EBUSY)
+		rmdir(d.path); /* only when it is empty: then nobody misses it */
 	return r;
 }
 

@@ -91,7 +91,7 @@ enum vmm_event_kind {
 	VMM_EV_NIC_WANTS_FD, /* index: send a struct vmm_nic_fd */
 	VMM_EV_POWEROFF,     /* the guest powered off; exit status 0 follows */
 	VMM_EV_RESET,        /* the guest asked for a reset; EXIT_GUEST_RESET follows */
-	VMM_EV_FAULT,        /* triple fault or internal error; EXIT_GUEST_FAULT follows; text */
+	VMM_EV_FAULT,        /* triple fault, internal error, or why nothing could start; text */
 	VMM_EV_WARNING,      /* text: something the operator should know; counted, not fatal */
 };
 

@@ -63,7 +63,7 @@ static int
 read_header(const struct boot_file *f, Elf64_Ehdr *h, struct err *e)
 {
 	if (boot_file_read(f, 0, h, sizeof(*h)) < 0)
-		return err_set(e, ENOEXEC, "ELF: the file ends inside its header");
+		return err_set(e, ENOEXEC, "ELF: the file ends inside its header (truncated?)");
 	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
 		return err_set(e, ENOEXEC, "ELF: not a 64-bit little-endian file");
 	if (h->e_machine != EM_X86_64)
@@ -91,8 +91,11 @@ add_segment(const struct boot_file *f, const struct mem *m, const Elf64_Phdr *p,
 	if (__builtin_add_overflow(p->p_paddr, p->p_memsz, &end))
 		return err_set(e, ENOEXEC, "ELF: a segment wraps round the end of memory");
 	if (p->p_paddr < BOOT_KERNEL_MIN)
-		return err_set(e, ENOEXEC, "ELF: a segment at 0x%llx is below 1 MiB",
-			       (unsigned long long)p->p_paddr);
+		return err_set(
+			e, ENOEXEC,
+			"ELF: a segment at 0x%llx is below 1 MiB: an ordinary program? Give a "
+			"kernel with a PVH entry",
+			(unsigned long long)p->p_paddr);
 	if (end > m->region[0].size)
 		return err_set(e, ENOMEM,
 			       "ELF: a segment ends at 0x%llx, beyond the guest's memory below 4 "
@@ -164,7 +167,9 @@ parse(const struct boot_file *f, const struct mem *m, struct elf_image *img, str
 
 		if (__builtin_add_overflow(h.e_phoff, i * sizeof(p), &at) ||
 		    boot_file_read(f, at, &p, sizeof(p)) < 0)
-			return err_set(e, ENOEXEC, "ELF: the file ends inside its program headers");
+			return err_set(e, ENOEXEC,
+				       "ELF: the file ends inside its program headers "
+				       "(truncated?)");
 		if (p.p_type == PT_LOAD)
 			r = add_segment(f, m, &p, img, e);
 		else if (p.p_type == PT_NOTE && !img->has_entry)

@@ -215,8 +215,8 @@ run(struct vm *vm, struct err *e)
 	ctl_destroy(ctl);
 	irq_fini(vm);
 	mem_destroy(&vm->mem);
-	if (r < 0)
-		log_err("%s: %s", vm->start->name, e->text);
+	if (r < 0) /* the starter says it, with the VNF's name */
+		vm_event(vm, VMM_EV_FAULT, 0, "%s", e->text);
 	return r < 0 ? status_of(r) : stop;
 }
 

@@ -33,7 +33,7 @@ printf '\177ELF\002\001\001' >"$work/stub"
 { host; vnf fw1 "{kernel: {image: stub}}"; } >"$work/site.yaml"
 start "$work/site.yaml"
 finish 20
-expect truncated-kernel 1 'vnf fw1: failed'
+expect truncated-kernel 3 "vnf fw1: failed: kernel: ELF: the file ends inside its header"
 nothing_left truncated-kernel-leaves-nothing
 
 need=$(($(free_pages) + 1000))
