@@ -12,7 +12,6 @@ switch_drop_name(enum switch_drop cause)
 		[DROP_VLAN] = "vlan",           [DROP_SOURCE] = "source",
 		[DROP_SELF] = "self",           [DROP_NO_PORT] = "no-port",
 		[DROP_RING_FULL] = "ring-full", [DROP_LINK_DOWN] = "link-down",
-		[DROP_NO_MBUF] = "no-mbuf",
 	};
 
 	return (unsigned int)cause < DROP_CAUSES ? name[cause] : "unknown";

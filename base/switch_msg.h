@@ -33,7 +33,6 @@ enum switch_drop {
 	DROP_NO_PORT,   /* nobody else in the broadcast domain (none connected) */
 	DROP_RING_FULL, /* counted on the output port: its guest had no buffers */
 	DROP_LINK_DOWN, /* counted on the output port: nobody connected */
-	DROP_NO_MBUF,   /* the pool was empty (flooding only) */
 	DROP_CAUSES
 };
 

@@ -65,10 +65,9 @@ make_reply(const struct switch_req *req)
 }
 
 static void
-answer(struct ctl *c, struct switch_reply *r, const struct err *e, ctl_reply_fn reply, void *client)
+answer(struct switch_reply *r, const struct err *e, ctl_reply_fn reply, void *client)
 {
 	if (e->code) {
-		c->refused++;
 		r->error = e->code;
 		snprintf(r->text, sizeof(r->text), "%.*s", (int)sizeof(r->text) - 1, e->text);
 	}
@@ -104,7 +103,7 @@ stats(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cli
 		err_set(&e, EINVAL, "port name is empty, too long or not printable");
 	else if (c->ops->stats(c->sw, req->port.name, &r.port, &r.stats, &e) == 0)
 		r.has_port = 1;
-	answer(c, &r, &e, reply, client);
+	answer(&r, &e, reply, client);
 }
 
 static void
@@ -121,7 +120,7 @@ change(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cl
 	} else {
 		c->ops->remove(c->sw, req->port.name, &e);
 	}
-	answer(c, &r, &e, reply, client);
+	answer(&r, &e, reply, client);
 }
 
 void
@@ -143,10 +142,10 @@ ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void
 		return;
 	case SWITCH_OP_STOP:
 		c->stop = true;
-		answer(c, &r, &e, reply, client);
+		answer(&r, &e, reply, client);
 		return;
 	default:
 		err_set(&e, EINVAL, "no such operation: %u", req->op);
-		answer(c, &r, &e, reply, client);
+		answer(&r, &e, reply, client);
 	}
 }

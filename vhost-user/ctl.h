@@ -26,8 +26,7 @@ struct ctl_ops {
 struct ctl {
 	const struct ctl_ops *ops;
 	void *sw;
-	bool stop;        /* a client asked the switch to end */
-	uint64_t refused; /* requests that were answered with an error */
+	bool stop; /* a client asked the switch to end */
 };
 
 /* Sends one reply; false when the client is gone or does not read, which ends the answer. */

@@ -45,7 +45,6 @@ serve(struct server *s, int fd)
 
 	r = fdmsg_recv(fd, &want, &req, NULL, 0, &n);
 	if (r == -EPROTO) {
-		s->malformed++;
 		refuse_message(fd);
 		return false;
 	}

@@ -15,7 +15,6 @@ struct server {
 	int signal_fd;                  /* SIGTERM, SIGINT */
 	int parent_fd;                  /* --control-fd: when it closes, the switch ends; or -1 */
 	int client[SERVER_CLIENTS_MAX]; /* accepted ones; -1: free */
-	uint64_t malformed;             /* messages that were no request */
 };
 
 /* Runs until SWITCH_OP_STOP, a signal, or the parent's end of parent_fd closes. 0 or -errno. */
