@@ -12,7 +12,7 @@
 #define WIDTH  960.0
 #define HEIGHT 460.0
 #define LEFT   80.0
-#define RIGHT  20.0
+#define RIGHT  48.0
 #define TOP    20.0
 #define BOTTOM 50.0
 

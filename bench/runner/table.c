@@ -74,7 +74,7 @@ print_traffic(const struct results *r, FILE *out)
 			s->scheduled ? 100.0 * (double)s->lost / (double)s->scheduled : 0, s->pps);
 	}
 	if (head)
-		fputs("lost counts frames that were due and could not be sent\n", out);
+		fputs("lost includes frames that were due and could not be sent\n", out);
 }
 
 static void
