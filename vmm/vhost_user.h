@@ -22,10 +22,11 @@
 #include "vmm/mem.h"
 #include "vmm/vhost_user_wire.h"
 
-#define VU_RINGS_MAX    16
-#define VU_REPLY_MS     3000 /* for an answer to anything */
-#define VU_STOP_MS      1000 /* for all rings to be let go of, while a vCPU or the machine waits */
-#define VU_INFLIGHT_MAX (64u << 20)
+#define VU_RINGS_MAX     16
+#define VU_RING_SIZE_MAX 1024 /* entries of a ring that the owner may want */
+#define VU_REPLY_MS      3000 /* for an answer to anything */
+#define VU_STOP_MS       1000 /* for all rings to be let go of, while a vCPU or the machine waits */
+#define VU_INFLIGHT_MAX  (64u << 20)
 
 struct vhost_user;
 

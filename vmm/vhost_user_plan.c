@@ -113,20 +113,18 @@ tell_memory(struct vhost_user *vu, struct vu_msg *m)
 	return true;
 }
 
-static uint16_t
-largest_ring(const struct vhost_user *vu)
+static bool
+any_ring(const struct vhost_user *vu)
 {
-	uint16_t size = 0;
-
 	for (unsigned int i = 0; i < vu->n_rings; i++)
 		if (vu->ring[i].wanted)
-			size = MAX_OF(size, vu->ring[i].want.size);
-	return size;
+			return true;
+	return false;
 }
 
 /*
  * The first back end makes the region, we keep it, and every later one gets it back. What is in it is
- * the back ends' affair.
+ * the back ends' affair. A driver may enable a larger ring later: there is room for any.
  */
 static bool
 tell_inflight(struct vhost_user *vu, struct vu_msg *m)
@@ -134,7 +132,7 @@ tell_inflight(struct vhost_user *vu, struct vu_msg *m)
 	if (vu->inflight_fd < 0) {
 		msg(m, VU_GET_INFLIGHT_FD, sizeof(struct vu_inflight));
 		m->body.inflight.queues = (uint16_t)vu->n_rings;
-		m->body.inflight.queue_size = largest_ring(vu);
+		m->body.inflight.queue_size = VU_RING_SIZE_MAX;
 		return true;
 	}
 	vu->told_inflight = true;
@@ -236,7 +234,7 @@ vu_next(struct vhost_user *vu, struct vu_msg *m)
 	}
 	if (!vu->told_memory)
 		return tell_memory(vu, m);
-	if (!vu->told_inflight && vu->protocol & VU_PF_INFLIGHT && largest_ring(vu))
+	if (!vu->told_inflight && vu->protocol & VU_PF_INFLIGHT && any_ring(vu))
 		return tell_inflight(vu, m);
 	for (unsigned int i = 0; i < vu->n_rings; i++)
 		if (tell_ring(vu, m, i))

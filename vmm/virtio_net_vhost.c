@@ -29,6 +29,8 @@ struct net_vhost {
 	struct vhost_user vu;
 };
 
+_Static_assert(VIRTIO_QSIZE_MAX <= VU_RING_SIZE_MAX, "back ends hear of larger rings than agreed");
+
 static struct net_vhost *
 of(struct virtio_dev *v)
 {

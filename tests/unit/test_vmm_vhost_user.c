@@ -5,132 +5,10 @@
  * stated times, every fd closed, "down" with words exactly once a connection, and the next back end
  * served as if nothing had been.
  */
-#include "tests/unit/vmm_back_end.h"
+#include "tests/unit/vmm_vhost_bench.h"
 
 #include <dirent.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
-
-/* --- the front end under test --- */
-
-struct bench {
-	struct fake *f;
-	struct vhost_user vu;
-	struct vhost_user_ring ring[4];
-	int kick, call[2];
-	unsigned int ups, downs, bad;
-	char why[256];
-};
-
-static void
-on_up(void *arg)
-{
-	struct bench *t = arg;
-
-	assert_true(t->vu.up);
-	t->ups++;
-}
-
-static void
-on_down(void *arg, const char *why, bool bad)
-{
-	struct bench *t = arg;
-
-	assert_true(t->vu.fd >= 0);
-	assert_true(why[0] != '\0');
-	t->downs++;
-	t->bad += bad;
-	snprintf(t->why, sizeof(t->why), "%s", why);
-}
-
-static const struct vhost_user_cb cb = {on_up, on_down};
-
-static int
-set_up(void **state)
-{
-	struct bench *t = calloc(1, sizeof(*t));
-
-	t->f = fake_new();
-	assert_int_equal(vhost_user_init(&t->vu, &t->f->vm.mem, "nic", 4, 1500, &cb, t), 0);
-	t->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	t->call[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	t->call[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	for (unsigned int i = 0; i < 4; i++)
-		t->ring[i] = (struct vhost_user_ring){
-			.enabled = i < 2,
-			.size = 64,
-			.desc = mem_at(&t->f->vm.mem, 0x10000 + 0x2000 * i, 1024),
-			.driver = mem_at(&t->f->vm.mem, 0x10800 + 0x2000 * i, 256),
-			.device = mem_at(&t->f->vm.mem, 0x11000 + 0x2000 * i, 1024),
-			.kick = t->kick,
-			.call = t->call[0],
-		};
-	*state = t;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct bench *t = *state;
-
-	vhost_user_fini(&t->vu);
-	close(t->kick);
-	close(t->call[0]);
-	close(t->call[1]);
-	fake_free(t->f);
-	free(t);
-	return 0;
-}
-
-static void
-connect_to(struct bench *t, struct back_end *b)
-{
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	b->fd = pair[1];
-	assert_int_equal(vhost_user_attach(&t->vu, pair[0]), 0);
-}
-
-/* What the owner's loop would do, until nothing moves any more. */
-static void
-settle(struct bench *t, struct back_end *b)
-{
-	for (bool moved = true; moved;) {
-		struct pollfd p = {.fd = t->vu.fd, .events = POLLIN};
-
-		moved = b && back_end_step(b, 0);
-		if (t->vu.fd >= 0 && poll(&p, 1, 0) == 1) {
-			vhost_user_ready(&t->vu);
-			moved = true;
-		}
-	}
-}
-
-static void
-start_rings(struct bench *t, uint64_t features, bool packed, unsigned int n)
-{
-	vhost_user_start(&t->vu, features, packed);
-	for (unsigned int i = 0; i < n; i++)
-		vhost_user_ring(&t->vu, i, &t->ring[i]);
-	vhost_user_go(&t->vu);
-}
-
-static unsigned int
-count_log(const struct back_end *b, uint32_t request)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < b->n && i < ARRAY_SIZE(b->log); i++)
-		n += b->log[i] == request;
-	return n;
-}
 
 static unsigned int
 open_fds(void)
@@ -404,96 +282,13 @@ noise(void **state)
 	assert_true(t->bad > 100);
 }
 
-/* --- taking rings back, with a back end in a thread --- */
-
-struct threaded {
-	struct back_end b;
-	atomic_bool stop;
-	pthread_t thread;
-};
-
-static void *
-back_end_thread(void *arg)
-{
-	struct threaded *h = arg;
-
-	while (!atomic_load(&h->stop))
-		back_end_step(&h->b, 5);
-	return NULL;
-}
-
-static void
-rings_come_back(void **state)
-{
-	struct bench *t = *state;
-	struct threaded h = {.stop = false};
-
-	back_end_init(&h.b, BEHAVE, 0);
-	start_rings(t, VU_RING_FEATURES, true, 2);
-	connect_to(t, &h.b);
-	settle(t, &h.b);
-	assert_int_equal(pthread_create(&h.thread, NULL, back_end_thread, &h), 0);
-	vhost_user_pause(&t->vu);
-	assert_true(t->vu.up && !t->vu.dying);
-	atomic_store(&h.stop, true);
-	pthread_join(h.thread, NULL);
-	assert_false(h.b.ring[0].running || h.b.ring[1].running);
-	/* It goes on where the back end said it was. */
-	vhost_user_resume(&t->vu);
-	settle(t, &h.b);
-	assert_int_equal(h.b.ring[0].base, 0x00770077);
-	assert_int_equal(h.b.ring[0].kicks, 2);
-	assert_int_equal(count_log(&h.b, VU_SET_MEM_TABLE), 1);
-	/* A reset, and the driver comes again: from the beginning. */
-	atomic_store(&h.stop, false);
-	assert_int_equal(pthread_create(&h.thread, NULL, back_end_thread, &h), 0);
-	vhost_user_stop(&t->vu);
-	atomic_store(&h.stop, true);
-	pthread_join(h.thread, NULL);
-	start_rings(t, 1ull << 32, false, 2);
-	settle(t, &h.b);
-	assert_int_equal(h.b.ring[0].base, 0);
-	assert_int_equal(h.b.got_features, 1ull << 32 | VU_F_PROTOCOL_FEATURES);
-	assert_int_equal(t->downs, 0);
-	close(h.b.fd);
-	settle(t, NULL);
-}
-
-/* One that keeps the rings is cut off after VU_STOP_MS, and not much later. */
-static void
-rings_are_taken(void **state)
-{
-	struct bench *t = *state;
-	struct back_end b;
-	struct timespec t0, t1;
-	long ms;
-
-	back_end_init(&b, BEHAVE, 0);
-	start_rings(t, VU_RING_FEATURES, true, 2);
-	connect_to(t, &b);
-	settle(t, &b);
-	clock_gettime(CLOCK_MONOTONIC, &t0);
-	vhost_user_stop(&t->vu);
-	clock_gettime(CLOCK_MONOTONIC, &t1);
-	ms = (t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000;
-	assert_true(ms >= VU_STOP_MS - 10 && ms < 3 * VU_STOP_MS);
-	assert_int_equal(t->downs, 0); /* said by the loop, not here */
-	settle(t, &b);
-	assert_int_equal(t->downs, 1);
-	assert_non_null(strstr(t->why, "did not let go"));
-	assert_true(t->vu.fd < 0);
-	if (b.fd >= 0)
-		close(b.fd);
-}
-
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(everything_is_told), T(the_oldest_kind), T(comes_back), T(unsuitable),
-		T(second_is_refused),  T(liars),           T(noise),      T(rings_come_back),
-		T(rings_are_taken),
+		T(second_is_refused),  T(liars),           T(noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

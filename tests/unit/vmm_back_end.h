@@ -50,6 +50,7 @@ struct back_end {
 		bool running;
 	} ring[VU_RINGS_MAX];
 	unsigned int inflight_set;
+	struct vu_inflight inflight; /* as it was asked for */
 	uint32_t log[256];
 };
 
@@ -123,6 +124,7 @@ answer_inflight(struct back_end *b, struct vu_msg *m)
 	int fd = memfd_create("inflight", MFD_CLOEXEC);
 
 	assert_true(fd >= 0 && ftruncate(fd, 8192) == 0);
+	b->inflight = m->body.inflight;
 	m->body.inflight.mmap_size = 8192;
 	m->fds[0] = fd;
 	m->n_fds = 1;

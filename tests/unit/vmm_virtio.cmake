@@ -5,6 +5,7 @@ target_link_options(test_vmm_msix PRIVATE
 unit_test(vmm_pci vmm_core)
 unit_test(vmm_vhost_resume vmm_core)
 unit_test(vmm_vhost_user vmm_core)
+unit_test(vmm_vhost_user_rings vmm_core)
 unit_test(vmm_virtio vmm_core)
 unit_test(vmm_virtq vmm_core)
 unit_test(vmm_virtq_hostile vmm_core)
