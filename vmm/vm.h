@@ -78,7 +78,7 @@ void vm_event(struct vm *vm, enum vmm_event_kind kind, unsigned int index, const
 /* Ends the machine: remembers the first status, stops vCPUs and the loop. Any thread, lock held or not. */
 void vm_stop(struct vm *vm, int exit_status);
 
-/* A malformed ring, register or message: counted in stats, said once a device. Any thread. */
+/* A malformed ring, register or message: counted in stats; the first few of a machine are said. Any thread. */
 void vm_guest_error(struct vm *vm, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif
