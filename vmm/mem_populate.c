@@ -16,6 +16,7 @@
 #endif
 
 #define CHUNK       (8ull << 20)
+#define PAGE_SMALL  4096ull
 #define THREADS_MAX 16
 #define STACK_SIZE  (64 * 1024ul)
 
@@ -44,6 +45,28 @@ find_chunk(const struct job *j, uint64_t index, uint8_t **ret_addr, uint64_t *re
 	return false;
 }
 
+/*
+ * A hugepage is asked for by its last 4 KiB: Linux clears the part that was asked for last, so that it
+ * is in the cache, and goes towards it. Upwards, that takes less than half the time of downwards.
+ */
+static int
+populate(uint8_t *addr, uint64_t len, uint64_t page_size)
+{
+	bool huge = page_size > PAGE_SMALL;
+	uint64_t step = huge ? page_size : len, part = huge ? PAGE_SMALL : len;
+
+	for (uint64_t end = step; end <= len; end += step) {
+		int r;
+
+		do
+			r = madvise(addr + end - part, part, MADV_POPULATE_WRITE);
+		while (r < 0 && errno == EINTR);
+		if (r < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static void *
 work(void *arg)
 {
@@ -54,15 +77,9 @@ work(void *arg)
 	/* Relaxed: the numbers only share out work; the memory is published by pthread_join(). */
 	while (!atomic_load_explicit(&j->failed, memory_order_relaxed) &&
 	       find_chunk(j, atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed), &addr,
-			  &len)) {
-		int r;
-
-		do
-			r = madvise(addr, len, MADV_POPULATE_WRITE);
-		while (r < 0 && errno == EINTR);
-		if (r < 0)
+			  &len))
+		if (populate(addr, len, j->m->page_size) < 0)
 			atomic_store_explicit(&j->failed, true, memory_order_relaxed);
-	}
 	return NULL;
 }
 
