@@ -114,6 +114,22 @@ makes_memory(void **state)
 }
 
 static void
+makes_hugepages(void **state)
+{
+	const uint64_t two_mib = 2ull << 20;
+	unsigned char resident[3 * 512];
+	struct err e = {0};
+	struct mem m;
+
+	if (mem_create(&m, 3 * two_mib, two_mib, -1, &e) < 0)
+		skip(); /* none reserved here */
+	assert_int_equal(mincore(m.region[0].hva, 3 * two_mib, resident), 0);
+	for (size_t i = 0; i < sizeof(resident); i++)
+		assert_int_equal(resident[i] & 1, 1);
+	mem_destroy(&m);
+}
+
+static void
 refuses_in_words(void **state)
 {
 	const uint64_t two_mib = 2ull << 20;
@@ -145,10 +161,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gate_at_ends),  cmocka_unit_test(gate_wraps),
-		cmocka_unit_test(copies_across), cmocka_unit_test(copies_all_or_nothing),
-		cmocka_unit_test(makes_memory),  cmocka_unit_test(refuses_in_words),
-		cmocka_unit_test(names_pages),
+		cmocka_unit_test(gate_at_ends),     cmocka_unit_test(gate_wraps),
+		cmocka_unit_test(copies_across),    cmocka_unit_test(copies_all_or_nothing),
+		cmocka_unit_test(makes_memory),     cmocka_unit_test(makes_hugepages),
+		cmocka_unit_test(refuses_in_words), cmocka_unit_test(names_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
