@@ -115,7 +115,7 @@ void
 translate_switch(const struct plan *plan, const char *program, int control_fd,
 		 struct switch_args *ret)
 {
-	char cpus[CPUSET_MAX];
+	char cpus[CPUSET_TEXT_MAX];
 	size_t n = 0;
 
 	memset(ret, 0, sizeof(*ret));

@@ -35,7 +35,7 @@ const struct plan_port *translate_port(const struct plan *plan, size_t vnf, size
 #define SWITCH_ARGS_MAX 16
 
 struct switch_args {
-	char text[SWITCH_ARGS_MAX][CPUSET_MAX];
+	char text[SWITCH_ARGS_MAX][CPUSET_TEXT_MAX];
 	char *argv[SWITCH_ARGS_MAX]; /* into text; ended by NULL */
 };
 

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CPUSET_MAX 1024
+#define CPUSET_MAX      1024
+#define CPUSET_TEXT_MAX (3 * CPUSET_MAX) /* bytes that hold the list form of any set, with NUL */
 
 struct cpuset {
 	uint64_t bits[CPUSET_MAX / 64];

@@ -285,7 +285,7 @@ parse_cpus(const struct config_key *k, const char *text, void *field, char *why)
 static void
 print_cpus(const struct config_key *k, const void *field, FILE *out)
 {
-	char buf[4 * CPUSET_MAX];
+	char buf[CPUSET_TEXT_MAX];
 
 	if (cpuset_empty(field))
 		fputs("none", out);

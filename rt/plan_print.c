@@ -127,7 +127,7 @@ print_vnf(const struct plan *p, const struct plan_vnf *pv, FILE *out)
 {
 	static const char *const threads[] = {"isolate", "prefer", "require"};
 	const struct site_vnf *vnf = pv->vnf;
-	char size[32], page[32], cpus[256];
+	char size[32], page[32], cpus[CPUSET_TEXT_MAX];
 
 	fprintf(out, "\nvnf %s: %u vCPU%s, ", vnf->name, vnf->cpu.vcpus,
 		vnf->cpu.vcpus == 1 ? "" : "s");
@@ -187,7 +187,7 @@ print_switch(const struct plan *p, FILE *out)
 int
 plan_print(const struct plan *p, const struct topo *topo, FILE *out)
 {
-	char cpus[256];
+	char cpus[CPUSET_TEXT_MAX];
 	size_t cores = 0;
 
 	for (size_t i = 0; i < topo->n_cpus; i++) /* core numbers are dense */

@@ -123,7 +123,7 @@ format_memory(const struct eal_opts *o, char *buf, size_t size)
 static int
 init_eal(const struct eal_opts *o, struct err *e)
 {
-	char cpus[512], lcores[600], memory[256];
+	char cpus[CPUSET_TEXT_MAX], lcores[CPUSET_TEXT_MAX + 64], memory[256];
 	/* clang-format off */
 	char *argv[] = {
 		"corelane-switch", "--in-memory", "--no-pci", "--no-telemetry",

@@ -197,6 +197,26 @@ the_switch_gets_its_core_and_memory(void **state)
 	assert_null(translate_port(&f->plan, 0, 1));
 }
 
+/* The longest list there can be arrives whole: half a number at its end would be another CPU. */
+static void
+the_switch_hears_of_every_housekeeping_cpu(void **state)
+{
+	struct fixture *f = *state;
+	struct switch_args *a = calloc(1, sizeof(*a));
+	struct cpuset got = {0};
+
+	assert_non_null(a);
+	cpuset_zero(&f->plan.housekeeping);
+	for (unsigned int cpu = 0; cpu < CPUSET_MAX; cpu++)
+		if (cpu % 3)
+			cpuset_add(&f->plan.housekeeping, cpu);
+	translate_switch(&f->plan, "/x/corelane-switch", 7, a);
+	assert_string_equal(a->argv[3], "--housekeeping");
+	assert_int_equal(cpuset_parse(a->argv[4], &got), 0);
+	assert_true(cpuset_equal(&got, &f->plan.housekeeping));
+	free(a);
+}
+
 static void
 many_ports_need_more_memory(void **state)
 {
@@ -221,6 +241,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, make, drop),
 		cmocka_unit_test_setup_teardown(descriptors_keep_step_with_roles, make, drop),
 		cmocka_unit_test_setup_teardown(the_switch_gets_its_core_and_memory, make, drop),
+		cmocka_unit_test_setup_teardown(the_switch_hears_of_every_housekeeping_cpu, make,
+						drop),
 		cmocka_unit_test_setup_teardown(many_ports_need_more_memory, make, drop),
 	};
 

@@ -136,13 +136,19 @@ test_operators(void **state)
 	assert_false(cpuset_equal(&a, &b));
 }
 
-/* The longest list there can be: every second CPU. Cut anywhere, it stays terminated. */
+/* The longest lists there can be: pairs, and every second CPU. Cut anywhere, one stays terminated. */
 static void
 test_short_buffer(void **state)
 {
 	struct cpuset s, back;
-	char buf[8192];
+	char buf[CPUSET_TEXT_MAX];
 
+	cpuset_zero(&s);
+	for (unsigned int cpu = 0; cpu < CPUSET_MAX; cpu++)
+		if (cpu % 3)
+			cpuset_add(&s, cpu);
+	assert_int_equal(cpuset_parse(cpuset_format(&s, buf, sizeof(buf)), &back), 0);
+	assert_true(cpuset_equal(&s, &back));
 	cpuset_zero(&s);
 	for (unsigned int cpu = 0; cpu < CPUSET_MAX; cpu += 2)
 		cpuset_add(&s, cpu);
