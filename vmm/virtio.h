@@ -70,6 +70,7 @@ struct virtio_state {
 };
 
 struct virtio_dev;
+struct virtq;
 
 struct virtio_ops {
 	uint16_t type;
@@ -127,6 +128,12 @@ virtio_has(const struct virtio_dev *v, uint64_t feature)
 {
 	return (v->s.features & feature) == feature;
 }
+
+/*
+ * For devices that serve their rings themselves: takes over queue @q if the driver enabled it, and kicks it
+ * for what is in it already. false: it is not enabled, or no ring (then the device is broken now).
+ */
+bool virtio_take_queue(struct virtio_dev *v, unsigned int q, struct virtq *ret);
 
 /* Interrupts. The eventfd to signal for queue @q, or -1 when the driver wants none. */
 int virtio_call_fd(const struct virtio_dev *v, unsigned int q);

@@ -11,6 +11,7 @@
 
 #include "vmm/virtio_pci.h"
 #include "vmm/virtio_queue.h"
+#include "vmm/virtq.h"
 #include "vmm/vm.h"
 
 enum { /* offsets */
@@ -336,6 +337,21 @@ virtio_common_write(struct virtio_dev *v, uint64_t offset, unsigned int size, ui
 			write_queue(v, offset, size, value);
 		break;
 	}
+}
+
+/* --- queues that a device serves itself --- */
+
+bool
+virtio_take_queue(struct virtio_dev *v, unsigned int q, struct virtq *ret)
+{
+	if (!v->s.queue[q].enabled)
+		return false;
+	if (virtq_init(ret, &v->dev.vm->mem, &v->s.queue[q], v->s.features) < 0) {
+		virtio_broken(v, "queue %u: %s", q, ret->broken);
+		return false;
+	}
+	virtio_kick(v, q);
+	return true;
 }
 
 /* --- interrupts --- */

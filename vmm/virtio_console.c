@@ -224,14 +224,8 @@ queue_changed(struct virtio_dev *v, unsigned int i)
 {
 	struct console *c = of(v);
 
-	if (c->ready[i] || !v->s.queue[i].enabled)
-		return;
-	if (virtq_init(&c->q[i], &v->dev.vm->mem, &v->s.queue[i], v->s.features) < 0) {
-		virtio_broken(v, "queue %u: %s", i, c->q[i].broken);
-		return;
-	}
-	c->ready[i] = true;
-	virtio_kick(v, i);
+	if (!c->ready[i])
+		c->ready[i] = virtio_take_queue(v, i, &c->q[i]);
 }
 
 static void

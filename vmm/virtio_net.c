@@ -98,12 +98,8 @@ virtio_net_control_start(struct virtio_net *n)
 {
 	int q = virtio_net_control_queue(n);
 
-	if (n->has_control || q < 0 || !n->v.s.queue[q].enabled)
-		return;
-	if (virtq_init(&n->control, &n->v.dev.vm->mem, &n->v.s.queue[q], n->v.s.features) < 0)
-		virtio_broken(&n->v, "control queue: %s", n->control.broken);
-	else
-		n->has_control = true;
+	if (!n->has_control && q >= 0)
+		n->has_control = virtio_take_queue(&n->v, (unsigned int)q, &n->control);
 }
 
 /* One command: class, command, data; one byte back. */

@@ -266,14 +266,8 @@ queue_changed(struct virtio_dev *v, unsigned int i)
 {
 	struct net_tap *d = of(v);
 
-	if (d->ready[i] || !v->s.queue[i].enabled)
-		return;
-	if (virtq_init(&d->q[i], &v->dev.vm->mem, &v->s.queue[i], v->s.features) < 0) {
-		virtio_broken(v, "queue %u: %s", i, d->q[i].broken);
-		return;
-	}
-	d->ready[i] = true;
-	virtio_kick(v, i); /* what is there already */
+	if (!d->ready[i])
+		d->ready[i] = virtio_take_queue(v, i, &d->q[i]);
 }
 
 static void

@@ -80,14 +80,8 @@ queue_changed(struct virtio_dev *v, unsigned int i)
 {
 	struct rng *g = container_of(v, struct rng, v);
 
-	if (g->ready || !v->s.queue[0].enabled)
-		return;
-	if (virtq_init(&g->q, &v->dev.vm->mem, &v->s.queue[0], v->s.features) < 0) {
-		virtio_broken(v, "request queue: %s", g->q.broken);
-		return;
-	}
-	g->ready = true;
-	virtio_kick(v, 0);
+	if (!g->ready)
+		g->ready = virtio_take_queue(v, 0, &g->q);
 }
 
 static void
