@@ -34,6 +34,9 @@ check("switch-and-guest-agree", port["loop1/rx"]["txPackets"] >= line["received"
 dropped = sum(sum(p["drops"].values()) for p in port.values())
 check("every-lost-frame-has-a-cause", line["sent"] - line["received"] <= dropped,
       "%d lost, %d dropped by the switch" % (line["sent"] - line["received"], dropped))
+# Doorbells are ioeventfds and interrupts irqfds: what leaves to user space is the start and the printing.
+mmio = sum(e["mmio"] for e in r["vnfs"][0]["exits"])
+check("packets-cost-no-exit", line["sent"] > 1000 and mmio < 300, "%d MMIO exits, %d frames" % (mmio, line["sent"]))
 check("report-has-exits-and-start-up", sum(r["vnfs"][0]["exits"][0].values()) > 0
       and 0 < r["vnfs"][0]["execToMainUs"] <= r["vnfs"][0]["execToRunUs"])
 P
