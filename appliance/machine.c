@@ -9,7 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* One small file each; docs/operators.md says what is wanted of them. */
+/* One small file each; docs/operator.md says what is wanted of them. */
 static const struct {
 	const char *key, *path;
 } settings[] = {
