@@ -259,9 +259,9 @@ raise_files(const struct run *r)
 		return EXIT_OK;
 	l.rlim_cur = l.rlim_max;
 	if (l.rlim_max < need) {
-		log_err("this process may open %lu files, %lu are needed for %zu VNFs; raise the "
+		log_err("this process may open %lu files, %lu are needed for this site; raise the "
 			"hard limit (ulimit -Hn) or LimitNOFILE= of its unit",
-			(unsigned long)l.rlim_max, need, r->in.site->n_vnfs);
+			(unsigned long)l.rlim_max, need);
 		return EXIT_REFUSED;
 	}
 	setrlimit(RLIMIT_NOFILE, &l);

@@ -50,8 +50,8 @@ validate escape-sequences 'escape.yaml:2:7: kind \\x1b\[31mHost\\x0a<0>x is not 
 validate aliases '*aliases (\*) are not supported; write the value out*' laughs.yaml
 printf 'apiVersion: corelane/v1\nkind: Network\nmetadata: {name: n}\nspec: {type: switch, vlna: 1}\n' >near.yaml
 validate unknown-key 'near.yaml:4:22: network n: unknown key vlna in spec; did you mean vlan?*' near.yaml
-# All of it together costs no more memory than a file may have.
-says little-memory-is-enough 3 'large.yaml: larger than 4 MiB*' \
+# It costs no more memory than a file may have (a sanitizer wants terabytes of addresses).
+grep -qs 'CORELANE_SANITIZE:STRING=.' "$bin/../CMakeCache.txt" || says little-memory-is-enough 3 'large.yaml: larger than 4 MiB*' \
 	bash -c 'ulimit -v 65536; "$bin/corelane" validate large.yaml'
 
 { host; probe fw1 "mode=boot"; } >one.yaml
