@@ -66,6 +66,12 @@ kvm_create_vm(struct vm *vm, struct err *e)
 	     ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, (unsigned long)GPA_TSS) < 0) &&
 	    errno != EINVAL && errno != ENOTTY)
 		return err_sys(e, errno, "KVM_SET_TSS_ADDR");
+	return 0;
+}
+
+int
+kvm_create_irqchip(struct vm *vm, struct err *e)
+{
 	/*
 	 * No PIT: Linux takes its TSC frequency from kvmclock or CPUID and its timer from the local
 	 * APIC (TSC deadline), and every emulated timer less is host work less.

@@ -9,10 +9,16 @@
 /* Checks that vm->kvm_fd is a KVM that can run this machine. -ENOTSUP names what it lacks. */
 int kvm_check(struct vm *vm, struct err *e);
 
-/* Makes vm->vm_fd with its in-kernel interrupt controllers. 0 or -errno with words. */
+/* Makes vm->vm_fd. 0 or -errno with words. */
 int kvm_create_vm(struct vm *vm, struct err *e);
 
 /* Gives every region of vm->mem to the VM. */
 int kvm_add_memory(struct vm *vm, struct err *e);
+
+/*
+ * Makes the interrupt controllers, before any vCPU and after the memory: they register with KVM's buses,
+ * which leaves a grace period of SRCU going on that a change of memory slots would wait for, up to 5 ms.
+ */
+int kvm_create_irqchip(struct vm *vm, struct err *e);
 
 #endif

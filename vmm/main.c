@@ -160,6 +160,8 @@ build(struct vm *vm, struct ctl **ret_ctl, struct err *e)
 	if (r == 0)
 		r = kvm_add_memory(vm, e);
 	if (r == 0)
+		r = kvm_create_irqchip(vm, e);
+	if (r == 0)
 		r = load_kernel(vm, &boot, e);
 	if (r == 0)
 		r = lock_memory(vm, e);
