@@ -69,7 +69,7 @@ cannot_make(struct err *e, int error, const char *path)
 		       path, strerror(error));
 }
 
-/* Opens the folder and refuses one that is not ours alone. */
+/* Opens the folder and refuses one that is not ours alone. -ENOENT: it was just removed, try again. */
 static int
 open_folder(const char *path, struct err *e)
 {
@@ -115,7 +115,7 @@ say_busy(int lock_fd, const char *path, struct err *e)
 		       text[0] ? text : "unknown", path);
 }
 
-/* 1: the lock is ours. 0: the file was removed while we waited for it, try again. */
+/* 1: the lock is ours. 0: a run that just ended removed the file, or the whole folder: try again. */
 static int
 try_lock(int dirfd, const char *path, int *ret_fd, struct err *e)
 {
@@ -124,7 +124,7 @@ try_lock(int dirfd, const char *path, int *ret_fd, struct err *e)
 
 	fd = openat(dirfd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_sys(e, errno, "%s/%s", path, LOCK_NAME);
+		return errno == ENOENT ? 0 : err_sys(e, errno, "%s/%s", path, LOCK_NAME);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		r = errno == EWOULDBLOCK ? say_busy(fd, path, e)
 					 : err_sys(e, errno, "%s/%s", path, LOCK_NAME);
@@ -219,8 +219,11 @@ rundir_open(const char *path, const char *name, struct rundir *ret, struct err *
 	r = set_path(path, name, d.path, e);
 	if (r < 0)
 		return r;
+	r = 0;
 	for (int tries = 0; tries < 10; tries++) {
 		d.fd = open_folder(d.path, e);
+		if (d.fd == -ENOENT)
+			continue;
 		if (d.fd < 0)
 			return d.fd;
 		r = try_lock(d.fd, d.path, &d.lock_fd, e);
@@ -289,7 +292,8 @@ rundir_close(struct rundir *d)
 	unlinkat(d->fd, LOCK_NAME, 0);
 	close(d->lock_fd);
 	close(d->fd);
-	if (rmdir(d->path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+	/* Another run may have come into it since, or been there and gone. */
+	if (rmdir(d->path) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
 		log_warn("run folder %s: %s", d->path, strerror(errno));
 	*d = RUNDIR_CLOSED;
 }

@@ -184,6 +184,42 @@ long_names_get_short_sockets(void **state)
 	assert_non_null(strstr(e.text, "--run-dir"));
 }
 
+/* Opens and closes the folder many times. The error of the first that is not "busy", or 0. */
+static int
+come_and_go(struct err *e)
+{
+	for (int i = 0; i < 3000; i++) {
+		struct rundir d;
+		int r = rundir_open(path, "site", &d, e);
+
+		if (r == 0)
+			rundir_close(&d);
+		else if (r != -EBUSY)
+			return r;
+	}
+	return 0;
+}
+
+/* One run ends, and removes its folder, while another starts. */
+static void
+runs_that_meet_at_the_door(void **state)
+{
+	struct err e = {0};
+	int status, r;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0)
+		_exit(come_and_go(&e) == 0 ? 0 : 1);
+	assert_true(pid > 0);
+	r = come_and_go(&e);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (r < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
@@ -197,6 +233,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_garbled_list_kills_nobody, make_base,
 						remove_base),
 		cmocka_unit_test_setup_teardown(refuses_folders_of_others, make_base, remove_base),
+		cmocka_unit_test_setup_teardown(runs_that_meet_at_the_door, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(long_names_get_short_sockets, make_base,
 						remove_base),
 	};
