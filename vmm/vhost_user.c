@@ -65,6 +65,7 @@ vhost_user_fini(struct vhost_user *vu)
 	close_fd(&vu->timer);
 	close_fd(&vu->err);
 	close_fd(&vu->inflight_fd);
+	vu->up = vu->dying = vu->waiting = false;
 }
 
 /* --- the timer: one, for the answer that is awaited --- */

@@ -97,6 +97,7 @@ struct vhost_user {
 /* 0 or -errno. @mem, @name, @cb must outlive it. vhost_user_fini() closes all. */
 int vhost_user_init(struct vhost_user *vu, const struct mem *mem, const char *name,
 		    unsigned int n_rings, uint16_t mtu, const struct vhost_user_cb *cb, void *arg);
+/* Closes the connection too: a later vhost_user_stop() waits for nobody. */
 void vhost_user_fini(struct vhost_user *vu);
 
 /* A connection, which is ours from now on (also on failure: -EBUSY, there is one already; -errno). */

@@ -322,11 +322,15 @@ fini(struct device *dev)
 	const int own[] = {d->listener, d->no_vector, d->nudge};
 	struct vm *vm = dev->vm;
 
-	virtio_fini(&d->n.v);
+	/*
+	 * The connection first: the machine ends, so nobody asks for the rings back, and a back end that
+	 * hangs does not keep the other devices, and the guest's last words, waiting.
+	 */
 	loop_del(&vm->loop, d->vu.fd);
 	loop_del(&vm->loop, d->vu.timer);
 	loop_del(&vm->loop, d->vu.err);
 	vhost_user_fini(&d->vu);
+	virtio_fini(&d->n.v);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
 		loop_del(&vm->loop, own[i]);
 		if (own[i] >= 0)
