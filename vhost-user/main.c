@@ -115,8 +115,11 @@ start(struct lane_switch *sw, struct server *srv, const struct options *o)
 	r = sysroot_open(NULL, &root);
 	if (r < 0)
 		err_sys(&e, -r, "/");
-	if (r == 0)
+	if (r == 0) {
 		r = logsink_open(&sw->poller);
+		if (r < 0)
+			err_sys(&e, -r, "log of DPDK");
+	}
 	if (r == 0)
 		r = eal_start(&o->eal, &root, &sw->poller.pool, &e);
 	if (r == 0) {
