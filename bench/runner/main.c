@@ -65,9 +65,11 @@ take_probe_word(struct bench *b, int c)
 			    : c == 'r' ? &b->site.rate
 			    : c == 's' ? &b->site.size
 				       : &b->site.rings;
+	const char *wanted;
 
-	if (!site_value_ok(optarg)) {
-		log_err("value \"%s\": letters and digits only", optarg);
+	wanted = site_value_wanted((char)c, optarg);
+	if (wanted) {
+		log_err("value \"%s\" is not %s", optarg, wanted);
 		return EXIT_USAGE;
 	}
 	*word = optarg;

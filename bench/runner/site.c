@@ -3,16 +3,53 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
-bool
-site_value_ok(const char *value)
+#include "base/util.h"
+
+/* Digits, then one of the @n suffixes; the value from @min to @max, before its suffix. */
+static bool
+is_number(const char *text, const char *const *suffix, size_t n, unsigned long min,
+	  unsigned long max)
 {
-	if (!*value)
+	char *end;
+	unsigned long v;
+
+	if (!isdigit((unsigned char)text[0]))
 		return false;
-	for (; *value; value++)
-		if (!isalnum((unsigned char)*value))
-			return false;
-	return true;
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (errno || v < min || v > max)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(end, suffix[i]) == 0)
+			return true;
+	return false;
+}
+
+const char *
+site_value_wanted(char option, const char *value)
+{
+	static const char *const times[] = {"s", "ms", "us"}, *const rates[] = {"", "k", "M"},
+				 *const none[] = {""};
+
+	switch (option) {
+	case 't':
+		return is_number(value, times, ARRAY_SIZE(times), 1, 1000000)
+			       ? NULL
+			       : "a time above 0 such as 5s or 500ms";
+	case 'r':
+		return is_number(value, rates, ARRAY_SIZE(rates), 0, 1000000000)
+			       ? NULL
+			       : "frames a second such as 100k; 0 is flat out";
+	case 's':
+		return is_number(value, none, 1, 60, 9014) ? NULL : "bytes from 60 to 9014";
+	default:
+		return strcmp(value, "split") == 0 || strcmp(value, "packed") == 0
+			       ? NULL
+			       : "split or packed";
+	}
 }
 
 static const struct {

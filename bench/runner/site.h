@@ -16,7 +16,10 @@ enum site_kind { SITE_LATENCY, SITE_THROUGHPUT, SITE_JITTER, SITE_EXITS };
 /* 0 or -EIO. */
 int site_print(enum site_kind kind, const struct site_options *o, FILE *out);
 
-/* Whether @value may stand in a probe's command line: letters and digits only. */
-bool site_value_ok(const char *value);
+/*
+ * NULL when @value, which goes into a probe's command line, is right for that option: 't'ime, 'r'ate,
+ * 's'ize; any other letter: rings. Else what would be.
+ */
+const char *site_value_wanted(char option, const char *value);
 
 #endif

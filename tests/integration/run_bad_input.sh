@@ -157,3 +157,9 @@ else
 	complain the-file-stays "it was removed"
 fi
 nothing_left taken-socket-leaves-nothing
+
+# corelane-bench's own values, before anything starts.
+for option in 'time=0s' 'time=5' 'rate=abc' 'size=59' 'rings=both' 'rate=1k"}'; do
+	says "bench-$(tr -cd 'a-z0-9=' <<<"$option")" 2 '*corelane-bench: value "*" is not *' \
+		"$bin/corelane-bench" latency "--$option"
+done

@@ -229,10 +229,20 @@ makes_valid_sites(void **state)
 			free(text);
 		}
 	}
-	assert_true(site_value_ok("100k"));
-	assert_false(site_value_ok(""));
-	assert_false(site_value_ok("5s\" }"));
-	assert_false(site_value_ok("5 time=9"));
+	assert_null(site_value_wanted('r', "100k"));
+	assert_null(site_value_wanted('r', "0"));
+	assert_null(site_value_wanted('t', "500ms"));
+	assert_null(site_value_wanted('s', "9014"));
+	assert_null(site_value_wanted('g', "packed"));
+	assert_non_null(site_value_wanted('r', "abc"));
+	assert_non_null(site_value_wanted('r', "-1"));
+	assert_non_null(site_value_wanted('r', "99999999999999999999"));
+	assert_non_null(site_value_wanted('t', ""));
+	assert_non_null(site_value_wanted('t', "0s"));
+	assert_non_null(site_value_wanted('t', "5s\" }"));
+	assert_non_null(site_value_wanted('t', "5 time=9"));
+	assert_non_null(site_value_wanted('s', "59"));
+	assert_non_null(site_value_wanted('g', "split mode=irq"));
 }
 
 int
