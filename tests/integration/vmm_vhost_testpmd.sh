@@ -8,7 +8,7 @@ start=$bin/../tests/start_vmm
 start_ctl=$bin/../tests/vmm_ctl
 work=$(mktemp -d /tmp/corelane-vhost.XXXXXX)
 pmd=
-trap '[ -z "$pmd" ] || kill -KILL $pmd 2>/dev/null; exec 9>&-; rm -rf "$work"' EXIT
+trap '[ -z "$pmd" ] || kill -KILL $pmd 2>/dev/null; exec 9>&-; rm -rf "$work" "/var/run/dpdk/v$$"' EXIT
 
 [ -x "$start" ] || { echo "not ok all: $start was not built"; exit 1; }
 [ -w /dev/kvm ] || { echo "skip all: no /dev/kvm that this user may open"; exit 0; }
