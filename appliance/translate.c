@@ -19,6 +19,8 @@ nic_kind(const struct site_interface *i)
 		return VMM_NIC_TAP;
 	case IF_VHOST_USER:
 		return i->role == SOCKET_LISTEN ? VMM_NIC_VHOST_LISTEN : VMM_NIC_VHOST_CONNECT;
+	case IF_SRIOV:
+		return VMM_NIC_VFIO;
 	}
 	return VMM_NIC_NONE;
 }

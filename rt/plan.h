@@ -28,11 +28,29 @@ struct plan_vnf {
 	struct cpuset emulator;       /* the VMM's other threads */
 	int node;       /* host NUMA node number for memory, or -1 when there is one */
 	uint64_t pages; /* of vnf->memory.page_size */
+	/* A guest with more than one cell: the host node of each; node above is the first one's. */
+	int cell_node[SITE_CELLS_MAX];
+	unsigned int vcpu_cell[SITE_VCPUS_MAX];
 };
 
 struct plan_port {
 	size_t vnf, interface; /* indices into plan.vnf and its interfaces */
 	struct port_cfg cfg;   /* socket is left "": whoever applies the plan fills it */
+};
+
+struct plan_pf {                          /* one a declared device */
+	const struct site_device *device; /* borrowed from the site */
+	struct pci_addr pci;
+	char netdev[16];
+	int node;         /* host node number, or -1 */
+	unsigned int vfs; /* to have */
+};
+
+struct plan_vf {               /* one a SR-IOV interface */
+	size_t vnf, interface; /* indices into plan.vnf and its interfaces */
+	size_t pf;             /* index into plan.pf */
+	unsigned int number;   /* of the virtual function: sysfs virtfnN */
+	struct vf_cfg cfg;
 };
 
 struct plan {
@@ -47,6 +65,10 @@ struct plan {
 	size_t n_vnfs;
 	struct plan_port *port; /* one a switch interface */
 	size_t n_ports;
+	struct plan_pf *pf;
+	size_t n_pfs;
+	struct plan_vf *vf;
+	size_t n_vfs;
 	bool overlap; /* cores had to be shared (by housekeeping, switch or vCPUs of two owners) */
 	/* Why this plan cannot support a real-time claim, as far as the plan itself knows. */
 	char reason[PLAN_REASONS_MAX][160];

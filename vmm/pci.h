@@ -59,6 +59,8 @@ struct pci_fn_ops {
 	/* Before a read, and after a write, of config bytes [@offset, +@size). May be NULL. */
 	void (*config_read)(struct pci_fn *f, unsigned int offset, unsigned int size);
 	void (*config_written)(struct pci_fn *f, unsigned int offset, unsigned int size);
+	/* The guest let go of a function that it was asked to give up (ged.h). May be NULL. */
+	void (*ejected)(struct pci_fn *f);
 };
 
 struct pci_bar {

@@ -22,8 +22,11 @@
 
 enum { /* 5: device types */
        VIRTIO_ID_NET = 1,
+       VIRTIO_ID_BLOCK = 2,
        VIRTIO_ID_CONSOLE = 3,
        VIRTIO_ID_RNG = 4,
+       VIRTIO_ID_BALLOON = 5,
+       VIRTIO_ID_VSOCK = 19,
 };
 
 enum { /* 2.1: device status */
@@ -47,9 +50,14 @@ enum { /* 2.1: device status */
 #define VIRTIO_NO_VECTOR 0xffff
 
 /* PCI slots are fixed: no device's depends on which others there are. */
-#define SLOT_NIC0    1
-#define SLOT_CONSOLE (SLOT_NIC0 + VMM_NICS_MAX)
-#define SLOT_RNG     (SLOT_CONSOLE + 1)
+#define SLOT_NIC0     1
+#define SLOT_CONSOLE  (SLOT_NIC0 + VMM_NICS_MAX)
+#define SLOT_RNG      (SLOT_CONSOLE + 1)
+#define SLOT_DISK0    (SLOT_RNG + 1)
+#define SLOT_VSOCK    (SLOT_DISK0 + VMM_DISKS_MAX)
+#define SLOT_BALLOON  (SLOT_VSOCK + 1)
+#define SLOT_WATCHDOG (SLOT_BALLOON + 1)
+#define SLOT_PANIC    (SLOT_WATCHDOG + 1)
 
 /* One queue as the driver set it up. */
 struct virtio_queue {
