@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,6 +43,57 @@ make(struct vmm_start *s)
 	s->fd[3].index = 1;
 	strcpy(s->cmdline, "console=ttyS0");
 }
+
+/* One that has everything: two cells, every kind of NIC, disks, ports, a vsock. */
+static void
+make_full(struct vmm_start *s)
+{
+	static const struct {
+		uint16_t role, index;
+	} more[] = {
+		{VMM_FD_IOMMU, 0}, {VMM_FD_DISK, 0}, {VMM_FD_DISK, 1},
+		{VMM_FD_PORT, 0},  {VMM_FD_PORT, 1}, {VMM_FD_VSOCK, 0},
+	};
+
+	make(s);
+	s->n_cells = 2;
+	s->cell[0] = (struct vmm_cell){.mem_size = 24ull << 20, .node = 1, .distance = {10, 21}};
+	s->cell[1] = (struct vmm_cell){.mem_size = 40ull << 20, .node = -1, .distance = {21, 10}};
+	s->vcpu[1].cell = 1;
+	s->n_nics = 3; /* a VFIO device that comes later */
+	s->nic[2].kind = VMM_NIC_VFIO;
+	strcpy(s->nic[2].name, "wan");
+	s->iommu_kind = VMM_IOMMU_TYPE1;
+	s->n_disks = 2;
+	for (unsigned int i = 0; i < 2; i++) {
+		s->disk[i] = (struct vmm_disk){.queues = VMM_DISK_QUEUES_MAX, .direct = 1};
+		strcpy(s->disk[i].name, "root");
+	}
+	s->disk[1].read_only = 1;
+	s->n_ports = 2;
+	strcpy(s->port[0], "agent");
+	strcpy(s->port[1], "org.example.0");
+	s->cpu_model = VMM_CPU_V3;
+	s->vsock_cid = 3;
+	s->balloon = s->watchdog = 1;
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		s->fd[4 + i].role = more[i].role;
+		s->fd[4 + i].index = more[i].index;
+	}
+	s->n_fds = 10;
+}
+
+#define WRONG_FULL(change, words)                                                                  \
+	do {                                                                                       \
+		struct vmm_start s_;                                                               \
+		struct vmm_start *s = &s_;                                                         \
+		struct err e_ = {0};                                                               \
+		make_full(s);                                                                      \
+		change;                                                                            \
+		assert_int_equal(start_check(s, s->n_fds, &e_), -EINVAL);                          \
+		if (!strstr(e_.text, words))                                                       \
+			fail_msg("no '%s' in '%s'", words, e_.text);                               \
+	} while (0)
 
 #define WRONG(change, words)                                                                       \
 	do {                                                                                       \
@@ -107,7 +159,10 @@ refuses_vcpus_and_nics(void **state)
 	WRONG(s->n_nics = VMM_NICS_MAX + 1, "NICs");
 	WRONG(s->n_nics = UINT32_MAX, "NICs");
 	WRONG(s->nic[1].kind = 0, "nic 1: kind");
-	WRONG(s->nic[1].kind = VMM_NIC_TAP + 1, "nic 1: kind");
+	WRONG(s->nic[1].kind = VMM_NIC_VFIO + 1, "nic 1: kind");
+	WRONG(s->nic[1].kind = VMM_NIC_VFIO, "no IOMMU");
+	WRONG(s->vcpu[1].cell = 1, "vcpu 1: there is no cell 1");
+	WRONG(s->vcpu[0].cell = UINT32_MAX, "vcpu 0: there is no cell");
 	WRONG(s->nic[0].queues = 0, "queues");
 	WRONG(s->nic[0].queues = PORT_QUEUES_MAX + 1, "queues");
 	WRONG(s->nic[0].mtu = MTU_MIN - 1, "MTU");
@@ -115,6 +170,76 @@ refuses_vcpus_and_nics(void **state)
 	WRONG(s->nic[0].mac[0] = 1, "MAC");
 	WRONG(memset(s->nic[0].mac, 0, 6), "MAC");
 	WRONG(memset(s->nic[0].name, 'x', sizeof(s->nic[0].name)), "name");
+}
+
+static void
+takes_everything(void **state)
+{
+	struct vmm_start s;
+	struct err e = {0};
+
+	make_full(&s);
+	assert_int_equal(start_check(&s, 10, &e), 0);
+	s.fd[10].role = VMM_FD_NIC; /* the VFIO device is there from the start */
+	s.fd[10].index = 2;
+	s.n_fds = 11;
+	assert_int_equal(start_check(&s, 11, &e), 0);
+	s.iommu_kind = VMM_IOMMU_IOMMUFD;
+	s.ioas_id = UINT32_MAX;
+	s.vsock_cid = UINT32_MAX - 1;
+	s.cpu_model = VMM_CPU_V4;
+	assert_int_equal(start_check(&s, 11, &e), 0);
+}
+
+static void
+refuses_cells(void **state)
+{
+	WRONG_FULL(s->n_cells = VMM_CELLS_MAX + 1, "cells");
+	WRONG_FULL(s->n_cells = UINT32_MAX, "cells");
+	WRONG_FULL(s->n_cells = 1, "together");
+	WRONG_FULL(s->n_cells = 3, "cell 0: distance 0 to cell 2");
+	WRONG_FULL(s->cell[0].mem_size = 0, "cell 0: memory");
+	WRONG_FULL(s->cell[0].mem_size -= 4096, "cell 0: memory");
+	WRONG_FULL(s->cell[0].mem_size = UINT64_MAX << 21, "cell 0: memory");
+	WRONG_FULL(s->cell[0].mem_size -= 2ull << 20, "together");
+	WRONG_FULL(s->cell[1].node = -2, "cell 1: NUMA node");
+	WRONG_FULL(s->cell[1].node = 1024, "cell 1: NUMA node");
+	WRONG_FULL(s->cell[0].distance[0] = 11, "cell 0: distance 11 to cell 0");
+	WRONG_FULL(s->cell[1].distance[0] = 10, "cell 1: distance 10 to cell 0");
+	WRONG_FULL(s->cell[1].distance[0] = 255, "cell 1: distance 255");
+	WRONG_FULL(s->vcpu[0].cell = 2, "vcpu 0: there is no cell 2");
+}
+
+static void
+refuses_devices(void **state)
+{
+	WRONG_FULL(s->nic[2].name[0] = '\0', "nic 2: no proper name");
+	WRONG_FULL(s->iommu_kind = VMM_IOMMU_NONE, "nic wan: a VFIO device, no IOMMU");
+	WRONG_FULL(s->iommu_kind = VMM_IOMMU_IOMMUFD + 1, "IOMMU kind");
+	WRONG_FULL(s->n_disks = VMM_DISKS_MAX + 1, "disks");
+	WRONG_FULL(s->n_disks = UINT32_MAX, "disks");
+	WRONG_FULL(s->n_disks = 1, "has no index 1");
+	WRONG_FULL(s->disk[1].queues = 0, "disk 1: 0 queues");
+	WRONG_FULL(s->disk[0].queues = VMM_DISK_QUEUES_MAX + 1, "disk 0: 9 queues");
+	WRONG_FULL(s->disk[0].read_only = 2, "disk 0: read-only 2");
+	WRONG_FULL(s->disk[0].direct = 255, "direct 255");
+	WRONG_FULL(s->disk[0].name[0] = ' ', "disk 0: no proper name");
+	WRONG_FULL(s->n_ports = VMM_PORTS_MAX + 1, "ports");
+	WRONG_FULL(s->n_ports = 3, "port 2: no proper name");
+	WRONG_FULL(strcpy(s->port[1], "agent"), "agent is taken");
+	WRONG_FULL(strcpy(s->port[1], "../x"), "port 1: no proper name");
+	WRONG_FULL(memset(s->port[0], 'x', sizeof(s->port[0])), "port 0: no proper name");
+	WRONG_FULL(s->cpu_model = VMM_CPU_V4 + 1, "CPU model");
+	WRONG_FULL(s->vsock_cid = 2, "vsock");
+	WRONG_FULL(s->vsock_cid = UINT32_MAX, "vsock");
+	WRONG_FULL(s->vsock_cid = 0, "has no index 0");
+	WRONG_FULL(s->balloon = 2, "balloon 2");
+	WRONG_FULL(s->watchdog = 2, "watchdog 2");
+	WRONG_FULL(s->n_fds--, "no fd of /dev/vhost-vsock");
+	WRONG_FULL(s->fd[8].role = VMM_FD_SERIAL; s->fd[8].index = 0, "port org.example.0: no fd");
+	WRONG_FULL(s->fd[5].role = VMM_FD_SERIAL, "disk root: no fd");
+	WRONG_FULL(s->fd[4].role = VMM_FD_SERIAL, "no fd of the IOMMU");
+	WRONG(s->fd[3].role = VMM_FD_IOMMU; s->fd[3].index = 0, "has no index 0");
 }
 
 static void
@@ -146,6 +271,19 @@ refuses_fds(void **state)
 	WRONG(s->fd[3].role = VMM_FD_SERIAL; s->fd[3].index = 0, "nic lan: no fd");
 }
 
+static bool
+cells_hold(const struct vmm_start *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->n_cells; i++)
+		sum += s->cell[i].mem_size;
+	for (uint32_t i = 0; i < s->n_vcpus; i++)
+		if (s->vcpu[i].cell >= (s->n_cells ? s->n_cells : 1))
+			return false;
+	return s->n_cells == 0 || sum == s->mem_size;
+}
+
 /* What passes must hold what the rest of the VMM relies on; run under ASan and UBSan, too. */
 static void
 survives_mutations(void **state)
@@ -158,7 +296,10 @@ survives_mutations(void **state)
 		uint8_t *b = (uint8_t *)&s;
 		int n = 1 + rand() % 6;
 
-		make(&s);
+		if (rand() % 2)
+			make(&s);
+		else
+			make_full(&s);
 		while (n-- > 0) /* mostly the numbers in front, sometimes the long tail */
 			b[(size_t)rand() % (rand() % 4 ? 160 : sizeof(s))] =
 				(uint8_t)(rand() % 5 ? rand() % 4 : rand());
@@ -171,6 +312,9 @@ survives_mutations(void **state)
 		assert_int_equal(s.mem_size % s.page_size, 0);
 		assert_non_null(memchr(s.name, 0, sizeof(s.name)));
 		assert_non_null(memchr(s.cmdline, 0, sizeof(s.cmdline)));
+		assert_true(s.n_cells <= VMM_CELLS_MAX && s.n_disks <= VMM_DISKS_MAX);
+		assert_true(s.n_ports <= VMM_PORTS_MAX && s.cpu_model <= VMM_CPU_V4);
+		assert_true(cells_hold(&s));
 	}
 	assert_true(passed > 100); /* else it tested one refusal only */
 }
@@ -229,6 +373,9 @@ main(void)
 		cmocka_unit_test(takes_a_good_one),
 		cmocka_unit_test(refuses_names_and_memory),
 		cmocka_unit_test(refuses_vcpus_and_nics),
+		cmocka_unit_test(takes_everything),
+		cmocka_unit_test(refuses_cells),
+		cmocka_unit_test(refuses_devices),
 		cmocka_unit_test(refuses_fds),
 		cmocka_unit_test(refuses_fd_counts),
 		cmocka_unit_test(survives_mutations),
