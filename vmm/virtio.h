@@ -99,8 +99,26 @@ struct virtio_ops {
 	void (*start)(struct virtio_dev *v);
 	/* ... a queue was enabled after that, or its vector changed ... */
 	void (*queue_changed)(struct virtio_dev *v, unsigned int q);
-	/* ... until here: when it returns, nobody touches the rings any more. */
+	/* ... until here: when it returns, nobody touches the rings any more. May be NULL. */
 	void (*stop)(struct virtio_dev *v);
+
+	/*
+	 * The driver kicked queue @q, which may not be active. Main thread. NULL: somebody else watches
+	 * the kick eventfds.
+	 */
+	void (*kicked)(struct virtio_dev *v, unsigned int q);
+	/*
+	 * After a pause nobody touches guest memory; resumed() runs before every queue is kicked, with
+	 * v->paused cleared. Main thread. Either may be NULL.
+	 */
+	void (*paused)(struct virtio_dev *v);
+	void (*resumed)(struct virtio_dev *v);
+};
+
+/* A queue as the loop sees it. */
+struct virtio_kicked {
+	struct virtio_dev *v;
+	unsigned int q;
 };
 
 struct virtio_dev {
@@ -114,8 +132,16 @@ struct virtio_dev {
 	int kick[VIRTIO_QUEUES_MAX]; /* eventfd of each queue: the driver's notifications */
 	uint64_t notify_base;        /* where the ioeventfds are, 0: nowhere */
 	bool ioeventfd[VIRTIO_QUEUES_MAX];
-	bool no_any_length;        /* this KVM wants ioeventfds with a length */
-	bool started;              /* between start and stop */
+	bool no_any_length; /* this KVM wants ioeventfds with a length */
+	bool started;       /* between start and stop */
+	bool paused;
+	/*
+	 * Devices that serve their rings themselves: one for each queue, set before virtio_init(). They
+	 * use virtio_serve_start() and virtio_serve_queue(), also as their ops.
+	 */
+	struct virtq *vq;
+	bool ready[VIRTIO_QUEUES_MAX]; /* vq[q] is a ring: from its start until the device stops */
+	struct virtio_kicked kicked[VIRTIO_QUEUES_MAX];
 	uint8_t msix_cap, cfg_cap; /* where those capabilities are */
 	struct virtio_state s;
 };
@@ -123,13 +149,17 @@ struct virtio_dev {
 /*
  * Puts the device on the PCI bus in @slot with @n_queues queues, a vector for each and one for
  * configuration changes. The caller has set v->name. virtio_fini() undoes it, also half-way; it takes
- * the kick eventfds out of the loop.
+ * the kick eventfds, which are in the loop if there is ops->kicked, out of it.
  */
 int virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, unsigned int slot,
 		unsigned int n_queues, uint16_t queue_size_max, struct err *e);
 void virtio_fini(struct virtio_dev *v);
-/* To power-on state: stops it, forgets everything. For device_ops.reset. */
+/* To power-on state: stops it, forgets everything. */
 void virtio_reset(struct virtio_dev *v);
+/* The same, and pause and resume, as device_ops of any virtio device. */
+void virtio_device_reset(struct device *dev);
+void virtio_device_pause(struct device *dev);
+void virtio_device_resume(struct device *dev);
 
 static inline bool
 virtio_has(const struct virtio_dev *v, uint64_t feature)
@@ -142,6 +172,11 @@ virtio_has(const struct virtio_dev *v, uint64_t feature)
  * for what is in it already. false: it is not enabled, or no ring (then the device is broken now).
  */
 bool virtio_take_queue(struct virtio_dev *v, unsigned int q, struct virtq *ret);
+/* Takes queue @q, or all of them, into v->vq. */
+void virtio_serve_queue(struct virtio_dev *v, unsigned int q);
+void virtio_serve_start(struct virtio_dev *v);
+/* Whether v->vq[q] may be used now. */
+bool virtio_active(const struct virtio_dev *v, unsigned int q);
 
 /* Interrupts. The eventfd to signal for queue @q, or -1 when the driver wants none. */
 int virtio_call_fd(const struct virtio_dev *v, unsigned int q);

@@ -11,7 +11,6 @@
 
 #include "vmm/virtio_pci.h"
 #include "vmm/virtio_queue.h"
-#include "vmm/virtq.h"
 #include "vmm/vm.h"
 
 enum { /* offsets */
@@ -56,7 +55,9 @@ virtio_stop(struct virtio_dev *v)
 	if (!v->started)
 		return;
 	v->started = false;
-	v->ops->stop(v);
+	memset(v->ready, 0, sizeof(v->ready));
+	if (v->ops->stop)
+		v->ops->stop(v);
 }
 
 static void
@@ -337,21 +338,6 @@ virtio_common_write(struct virtio_dev *v, uint64_t offset, unsigned int size, ui
 			write_queue(v, offset, size, value);
 		break;
 	}
-}
-
-/* --- queues that a device serves itself --- */
-
-bool
-virtio_take_queue(struct virtio_dev *v, unsigned int q, struct virtq *ret)
-{
-	if (!v->s.queue[q].enabled)
-		return false;
-	if (virtq_init(ret, &v->dev.vm->mem, &v->s.queue[q], v->s.features) < 0) {
-		virtio_broken(v, "queue %u: %s", q, ret->broken);
-		return false;
-	}
-	virtio_kick(v, q);
-	return true;
 }
 
 /* --- interrupts --- */

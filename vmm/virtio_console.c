@@ -13,7 +13,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "vmm/event.h"
 #include "vmm/virtio.h"
 #include "vmm/virtq.h"
 #include "vmm/vm.h"
@@ -28,9 +27,8 @@ struct console {
 	int fd;
 	bool watched; /* in the loop: files are not */
 	uint32_t events;
-	bool no_input, paused;
+	bool no_input;
 	struct virtq q[2];
-	bool ready[2];
 	struct virtq_buffer in, out;
 	bool holding; /* out is not yet written from out_done on */
 	size_t out_done;
@@ -40,12 +38,6 @@ static struct console *
 of(struct virtio_dev *v)
 {
 	return container_of(v, struct console, v);
-}
-
-static bool
-active(const struct console *c, unsigned int q)
-{
-	return c->v.started && !c->paused && c->ready[q];
 }
 
 static void
@@ -173,13 +165,13 @@ fd_ready(void *arg, uint32_t events)
 
 	pthread_mutex_lock(&vm->lock);
 	if (events & EPOLLIN) {
-		if (active(c, RX))
+		if (virtio_active(&c->v, RX))
 			run_rx(c);
 		else
 			want(c, EPOLLIN, false);
 	}
 	if (events & EPOLLOUT) {
-		if (active(c, TX))
+		if (virtio_active(&c->v, TX))
 			run_tx(c);
 		else
 			want(c, EPOLLOUT, false);
@@ -194,54 +186,18 @@ fd_ready(void *arg, uint32_t events)
 }
 
 static void
-kicked(struct console *c, unsigned int q, void (*run)(struct console *))
+kicked(struct virtio_dev *v, unsigned int q)
 {
-	struct vm *vm = c->v.dev.vm;
-
-	pthread_mutex_lock(&vm->lock);
-	event_drain(c->v.kick[q]);
-	if (active(c, q))
-		run(c);
-	pthread_mutex_unlock(&vm->lock);
-}
-
-static void
-rx_kicked(void *arg, uint32_t events)
-{
-	kicked(arg, RX, run_rx);
-}
-
-static void
-tx_kicked(void *arg, uint32_t events)
-{
-	kicked(arg, TX, run_tx);
+	if (virtio_active(v, q))
+		(q == RX ? run_rx : run_tx)(of(v));
 }
 
 /* --- the device --- */
 
 static void
-queue_changed(struct virtio_dev *v, unsigned int i)
-{
-	struct console *c = of(v);
-
-	if (!c->ready[i])
-		c->ready[i] = virtio_take_queue(v, i, &c->q[i]);
-}
-
-static void
-start(struct virtio_dev *v)
-{
-	queue_changed(v, RX);
-	if (v->started)
-		queue_changed(v, TX);
-}
-
-static void
 stop(struct virtio_dev *v)
 {
-	struct console *c = of(v);
-
-	c->ready[RX] = c->ready[TX] = c->holding = false;
+	of(v)->holding = false;
 }
 
 static uint64_t
@@ -263,9 +219,10 @@ static const struct virtio_ops console_ops = {
 	.features = features,
 	.config_size = 12,
 	.config_read = config_read,
-	.start = start,
-	.queue_changed = queue_changed,
+	.start = virtio_serve_start,
+	.queue_changed = virtio_serve_queue,
 	.stop = stop,
+	.kicked = kicked,
 };
 
 static void
@@ -282,16 +239,13 @@ fini(struct device *dev)
 static int
 watch(struct console *c, struct err *e)
 {
-	struct loop *l = &c->v.dev.vm->loop;
-	int r = loop_add(l, c->fd, 0, fd_ready, c);
+	int r = loop_add(&c->v.dev.vm->loop, c->fd, 0, fd_ready, c);
 
 	c->watched = r == 0;
 	c->no_input = r != 0;
 	if (r == 0 || r == -EPERM) /* a file: always ready, nothing to read */
-		r = loop_add(l, c->v.kick[RX], EPOLLIN, rx_kicked, c);
-	if (r == 0)
-		r = loop_add(l, c->v.kick[TX], EPOLLIN, tx_kicked, c);
-	return r < 0 ? err_sys(e, -r, "console: cannot watch it") : 0;
+		return 0;
+	return err_sys(e, -r, "console: cannot watch it");
 }
 
 static int
@@ -301,6 +255,7 @@ init(struct device *dev, unsigned int index, struct err *e)
 	int flags, r;
 
 	snprintf(c->v.name, sizeof(c->v.name), "console");
+	c->v.vq = c->q;
 	c->fd = vm_take_fd(dev->vm, VMM_FD_CONSOLE, index);
 	flags = c->fd < 0 ? -1 : fcntl(c->fd, F_GETFL);
 	if (flags < 0 || fcntl(c->fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -314,42 +269,14 @@ init(struct device *dev, unsigned int index, struct err *e)
 	return r;
 }
 
-static void
-reset(struct device *dev)
-{
-	virtio_reset(&container_of(dev, struct console, v.dev)->v);
-}
-
-static void
-pause_device(struct device *dev)
-{
-	struct console *c = container_of(dev, struct console, v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	c->paused = true;
-	pthread_mutex_unlock(&dev->vm->lock);
-}
-
-static void
-resume_device(struct device *dev)
-{
-	struct console *c = container_of(dev, struct console, v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	c->paused = false;
-	virtio_kick(&c->v, RX);
-	virtio_kick(&c->v, TX);
-	pthread_mutex_unlock(&dev->vm->lock);
-}
-
 const struct device_ops virtio_console_ops = {
 	.name = "virtio-console",
 	.size = sizeof(struct console),
 	.state_offset = offsetof(struct console, v.s),
 	.state_size = sizeof(struct virtio_state),
 	.init = init,
-	.reset = reset,
-	.pause = pause_device,
-	.resume = resume_device,
+	.reset = virtio_device_reset,
+	.pause = virtio_device_pause,
+	.resume = virtio_device_resume,
 	.fini = fini,
 };

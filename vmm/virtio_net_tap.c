@@ -13,7 +13,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "vmm/event.h"
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
@@ -29,9 +28,7 @@ struct net_tap {
 	struct virtio_net n;
 	int tap;
 	bool armed; /* the tap is watched for input */
-	bool paused;
 	struct virtq q[2];
-	bool ready[2];
 	/* A frame from the tap, header first, and how much of the array it is; 0: none. */
 	uint8_t frame[FRAME_MAX];
 	size_t frame_len;
@@ -42,12 +39,6 @@ static struct net_tap *
 of(struct virtio_dev *v)
 {
 	return container_of(v, struct net_tap, n.v);
-}
-
-static bool
-active(const struct net_tap *d, unsigned int q)
-{
-	return d->n.v.started && !d->paused && d->ready[q];
 }
 
 /* --- from the guest --- */
@@ -220,9 +211,9 @@ tap_ready(void *arg, uint32_t events)
 	struct vm *vm = d->n.v.dev.vm;
 
 	pthread_mutex_lock(&vm->lock);
-	if (active(d, RX))
+	if (virtio_active(&d->n.v, RX))
 		run_rx(d);
-	else if (d->paused)
+	else if (d->n.v.paused)
 		watch_tap(d, false);
 	else
 		discard(d);
@@ -232,58 +223,21 @@ tap_ready(void *arg, uint32_t events)
 }
 
 static void
-rx_kicked(void *arg, uint32_t events)
+kicked(struct virtio_dev *v, unsigned int q)
 {
-	struct net_tap *d = arg;
-	struct vm *vm = d->n.v.dev.vm;
+	struct net_tap *d = of(v);
 
-	pthread_mutex_lock(&vm->lock);
-	event_drain(d->n.v.kick[RX]);
-	if (active(d, RX))
-		run_rx(d);
-	else
-		watch_tap(d, !d->paused);
-	pthread_mutex_unlock(&vm->lock);
-}
-
-static void
-tx_kicked(void *arg, uint32_t events)
-{
-	struct net_tap *d = arg;
-	struct vm *vm = d->n.v.dev.vm;
-
-	pthread_mutex_lock(&vm->lock);
-	event_drain(d->n.v.kick[TX]);
-	if (active(d, TX))
-		run_tx(d);
-	pthread_mutex_unlock(&vm->lock);
+	if (virtio_active(v, q))
+		(q == RX ? run_rx : run_tx)(d);
+	else if (q == RX)
+		watch_tap(d, !v->paused);
 }
 
 /* --- the device --- */
 
 static void
-queue_changed(struct virtio_dev *v, unsigned int i)
-{
-	struct net_tap *d = of(v);
-
-	if (!d->ready[i])
-		d->ready[i] = virtio_take_queue(v, i, &d->q[i]);
-}
-
-static void
-start(struct virtio_dev *v)
-{
-	queue_changed(v, RX);
-	if (v->started)
-		queue_changed(v, TX);
-}
-
-static void
 stop(struct virtio_dev *v)
 {
-	struct net_tap *d = of(v);
-
-	d->ready[RX] = d->ready[TX] = false;
 	virtio_kick(v, RX); /* so that the tap is watched again */
 }
 
@@ -299,9 +253,10 @@ static const struct virtio_ops net_ops = {
 	.features = features,
 	.config_size = sizeof(struct virtio_net_config),
 	.config_read = virtio_net_config_read,
-	.start = start,
-	.queue_changed = queue_changed,
+	.start = virtio_serve_start,
+	.queue_changed = virtio_serve_queue,
 	.stop = stop,
+	.kicked = kicked,
 };
 
 static void
@@ -334,13 +289,8 @@ set_up_tap(struct net_tap *d, struct err *e)
 static int
 watch(struct net_tap *d, struct err *e)
 {
-	struct loop *l = &d->n.v.dev.vm->loop;
-	int r = loop_add(l, d->n.v.kick[RX], EPOLLIN, rx_kicked, d);
+	int r = loop_add(&d->n.v.dev.vm->loop, d->tap, EPOLLIN, tap_ready, d);
 
-	if (r == 0)
-		r = loop_add(l, d->n.v.kick[TX], EPOLLIN, tx_kicked, d);
-	if (r == 0)
-		r = loop_add(l, d->tap, EPOLLIN, tap_ready, d);
 	d->armed = r == 0;
 	return r < 0 ? err_sys(e, -r, "%s: cannot watch its tap", d->n.v.name) : 0;
 }
@@ -353,6 +303,7 @@ init(struct device *dev, unsigned int index, struct err *e)
 
 	d->tap = -1;
 	d->n.link = true;
+	d->n.v.vq = d->q;
 	r = virtio_net_find(&d->n, index, VMM_NIC_TAP, VMM_NIC_TAP, e);
 	if (r == 0)
 		r = set_up_tap(d, e);
@@ -365,42 +316,14 @@ init(struct device *dev, unsigned int index, struct err *e)
 	return r;
 }
 
-static void
-reset(struct device *dev)
-{
-	virtio_reset(&container_of(dev, struct net_tap, n.v.dev)->n.v);
-}
-
-static void
-pause_device(struct device *dev)
-{
-	struct net_tap *d = container_of(dev, struct net_tap, n.v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	d->paused = true;
-	pthread_mutex_unlock(&dev->vm->lock);
-}
-
-static void
-resume_device(struct device *dev)
-{
-	struct net_tap *d = container_of(dev, struct net_tap, n.v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	d->paused = false;
-	virtio_kick(&d->n.v, RX);
-	virtio_kick(&d->n.v, TX);
-	pthread_mutex_unlock(&dev->vm->lock);
-}
-
 const struct device_ops virtio_net_tap_ops = {
 	.name = "virtio-net-tap",
 	.size = sizeof(struct net_tap),
 	.state_offset = offsetof(struct net_tap, n.v.s),
 	.state_size = sizeof(struct virtio_state),
 	.init = init,
-	.reset = reset,
-	.pause = pause_device,
-	.resume = resume_device,
+	.reset = virtio_device_reset,
+	.pause = virtio_device_pause,
+	.resume = virtio_device_resume,
 	.fini = fini,
 };

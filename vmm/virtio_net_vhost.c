@@ -24,7 +24,6 @@ struct net_vhost {
 	int no_vector; /* eventfd for rings without an interrupt */
 	int nudge;     /* eventfd: the control queue moved, to be watched by the main thread */
 	int watched;   /* its kick fd in the loop, -1: none */
-	bool paused;
 	char refused[sizeof(((struct vhost_user *)0)->last_words)]; /* said last */
 	struct vhost_user vu;
 };
@@ -68,7 +67,7 @@ show_rings(struct net_vhost *d)
 {
 	for (unsigned int q = 0; q < 2 * virtio_net_pairs_max(&d->n); q++)
 		show_ring(d, q);
-	if (!d->paused)
+	if (!d->n.v.paused)
 		vhost_user_go(&d->vu);
 }
 
@@ -126,6 +125,19 @@ features(struct virtio_dev *v)
 	return f;
 }
 
+static void
+paused(struct virtio_dev *v)
+{
+	vhost_user_pause(&of(v)->vu);
+}
+
+static void
+resumed(struct virtio_dev *v)
+{
+	if (v->started)
+		vhost_user_resume(&of(v)->vu);
+}
+
 static const struct virtio_ops net_ops = {
 	.type = VIRTIO_ID_NET,
 	.pci_class = 0x020000,
@@ -136,6 +148,8 @@ static const struct virtio_ops net_ops = {
 	.start = start,
 	.queue_changed = queue_changed,
 	.stop = stop,
+	.paused = paused,
+	.resumed = resumed,
 };
 
 /* --- the back end comes and goes --- */
@@ -217,7 +231,7 @@ control_ready(void *arg, uint32_t events)
 	pthread_mutex_lock(&v->dev.vm->lock);
 	q = virtio_net_control_queue(&d->n);
 	/* A pause leaves the kick forgotten: resume kicks. */
-	if (event_drain(d->watched) && v->started && !d->paused && q >= 0 &&
+	if (event_drain(d->watched) && v->started && !d->n.v.paused && q >= 0 &&
 	    virtio_net_control(&d->n))
 		show_rings(d);
 	pthread_mutex_unlock(&v->dev.vm->lock);
@@ -395,47 +409,14 @@ init(struct device *dev, unsigned int index, struct err *e)
 	return r;
 }
 
-static void
-reset(struct device *dev)
-{
-	struct net_vhost *d = container_of(dev, struct net_vhost, n.v.dev);
-
-	virtio_reset(&d->n.v);
-}
-
-static void
-pause_device(struct device *dev)
-{
-	struct net_vhost *d = container_of(dev, struct net_vhost, n.v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	d->paused = true;
-	vhost_user_pause(&d->vu);
-	pthread_mutex_unlock(&dev->vm->lock);
-}
-
-static void
-resume_device(struct device *dev)
-{
-	struct net_vhost *d = container_of(dev, struct net_vhost, n.v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	d->paused = false;
-	if (d->n.v.started)
-		vhost_user_resume(&d->vu);
-	if (d->n.has_control)
-		virtio_kick(&d->n.v, (unsigned int)virtio_net_control_queue(&d->n));
-	pthread_mutex_unlock(&dev->vm->lock);
-}
-
 const struct device_ops virtio_net_vhost_ops = {
 	.name = "virtio-net-vhost",
 	.size = sizeof(struct net_vhost),
 	.state_offset = offsetof(struct net_vhost, n.v.s),
 	.state_size = sizeof(struct virtio_state),
 	.init = init,
-	.reset = reset,
-	.pause = pause_device,
-	.resume = resume_device,
+	.reset = virtio_device_reset,
+	.pause = virtio_device_pause,
+	.resume = virtio_device_resume,
 	.fini = fini,
 };

@@ -305,6 +305,9 @@ virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, unsigned int slo
 			return err_sys(e, errno, "%s: cannot make an eventfd", v->name);
 		v->n_queues = q + 1;
 	}
+	r = virtio_serve_watch(v);
+	if (r < 0)
+		return err_sys(e, -r, "%s: cannot watch its queues", v->name);
 	r = msix_init(&v->msix, vm, v->name, n_queues + 1);
 	if (r < 0)
 		return err_sys(e, -r, "%s: cannot get %u interrupts", v->name, n_queues + 1);

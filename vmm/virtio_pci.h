@@ -14,6 +14,8 @@ void virtio_common_write(struct virtio_dev *v, uint64_t offset, unsigned int siz
 
 /* Power-on values; the device must be stopped. */
 void virtio_common_reset(struct virtio_dev *v);
+/* Puts the kick eventfds into the loop, if the device wants to hear of them. 0 or -errno. */
+int virtio_serve_watch(struct virtio_dev *v);
 /* Tells the device to let go of its rings, if it has them. */
 void virtio_stop(struct virtio_dev *v);
 

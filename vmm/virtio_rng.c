@@ -5,11 +5,8 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <unistd.h>
 
-#include "vmm/event.h"
 #include "vmm/virtio.h"
 #include "vmm/virtq.h"
 #include "vmm/vm.h"
@@ -21,7 +18,6 @@
 struct rng {
 	struct virtio_dev v;
 	struct virtq q;
-	bool ready, paused;
 	struct virtq_buffer b;
 };
 
@@ -63,37 +59,10 @@ run(struct rng *g)
 }
 
 static void
-kicked(void *arg, uint32_t events)
+kicked(struct virtio_dev *v, unsigned int q)
 {
-	struct rng *g = arg;
-	struct vm *vm = g->v.dev.vm;
-
-	pthread_mutex_lock(&vm->lock);
-	event_drain(g->v.kick[0]);
-	if (g->v.started && g->ready && !g->paused)
-		run(g);
-	pthread_mutex_unlock(&vm->lock);
-}
-
-static void
-queue_changed(struct virtio_dev *v, unsigned int i)
-{
-	struct rng *g = container_of(v, struct rng, v);
-
-	if (!g->ready)
-		g->ready = virtio_take_queue(v, 0, &g->q);
-}
-
-static void
-start(struct virtio_dev *v)
-{
-	queue_changed(v, 0);
-}
-
-static void
-stop(struct virtio_dev *v)
-{
-	container_of(v, struct rng, v)->ready = false;
+	if (virtio_active(v, q))
+		run(container_of(v, struct rng, v));
 }
 
 static uint64_t
@@ -106,9 +75,9 @@ static const struct virtio_ops rng_ops = {
 	.type = VIRTIO_ID_RNG,
 	.pci_class = 0x00ff00,
 	.features = features,
-	.start = start,
-	.queue_changed = queue_changed,
-	.stop = stop,
+	.start = virtio_serve_start,
+	.queue_changed = virtio_serve_queue,
+	.kicked = kicked,
 };
 
 static void
@@ -124,42 +93,11 @@ init(struct device *dev, unsigned int index, struct err *e)
 	int r;
 
 	snprintf(g->v.name, sizeof(g->v.name), "rng");
+	g->v.vq = &g->q;
 	r = virtio_init(&g->v, &rng_ops, SLOT_RNG, 1, QUEUE_SIZE, e);
-	if (r == 0) {
-		r = loop_add(&dev->vm->loop, g->v.kick[0], EPOLLIN, kicked, g);
-		if (r < 0)
-			err_sys(e, -r, "rng: cannot watch its queue");
-	}
 	if (r < 0)
 		fini(dev);
 	return r;
-}
-
-static void
-reset(struct device *dev)
-{
-	virtio_reset(&container_of(dev, struct rng, v.dev)->v);
-}
-
-static void
-pause_device(struct device *dev)
-{
-	struct rng *g = container_of(dev, struct rng, v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	g->paused = true;
-	pthread_mutex_unlock(&dev->vm->lock);
-}
-
-static void
-resume_device(struct device *dev)
-{
-	struct rng *g = container_of(dev, struct rng, v.dev);
-
-	pthread_mutex_lock(&dev->vm->lock);
-	g->paused = false;
-	virtio_kick(&g->v, 0);
-	pthread_mutex_unlock(&dev->vm->lock);
 }
 
 const struct device_ops virtio_rng_ops = {
@@ -168,8 +106,8 @@ const struct device_ops virtio_rng_ops = {
 	.state_offset = offsetof(struct rng, v.s),
 	.state_size = sizeof(struct virtio_state),
 	.init = init,
-	.reset = reset,
-	.pause = pause_device,
-	.resume = resume_device,
+	.reset = virtio_device_reset,
+	.pause = virtio_device_pause,
+	.resume = virtio_device_resume,
 	.fini = fini,
 };
