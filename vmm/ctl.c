@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/util.h"
 #include "vmm/device.h"
+#include "vmm/ged.h"
 #include "vmm/stats.h"
 #include "vmm/vcpu.h"
 
@@ -51,35 +54,85 @@ resume_machine(struct vm *vm)
 }
 
 static int
-do_op(struct vm *vm, uint32_t op)
+press_power_button(struct vm *vm)
 {
-	switch (op) {
+	bool running;
+
+	pthread_mutex_lock(&vm->lock);
+	running = vm->state == VMM_STATE_RUNNING || vm->state == VMM_STATE_PAUSED;
+	if (running)
+		ged_power_button(vm);
+	pthread_mutex_unlock(&vm->lock);
+	return running ? 0 : -EINVAL;
+}
+
+/* In words, unless a device had some already. */
+static void
+explain(int r, uint32_t op, struct err *e)
+{
+	static const struct {
+		uint32_t op;
+		int code;
+		const char *text;
+	} why[] = {
+		{VMM_OP_PAUSE, EINVAL, "cannot pause: the machine is not running"},
+		{VMM_OP_RESUME, EINVAL, "cannot resume: the machine is not paused"},
+		{VMM_OP_POWER_BUTTON, EINVAL, "no power button: the machine is not running"},
+		{VMM_OP_DETACH, ENODEV, "cannot detach: there is no such VFIO NIC"},
+		{VMM_OP_BALLOON, ENODEV, "the machine has no balloon; declare one"},
+		{VMM_OP_DISK_RESIZED, ENODEV, "there is no such disk"},
+	};
+
+	if (r == 0 || e->code)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(why); i++)
+		if (why[i].op == op) {
+			err_set(e, why[i].code, "%s", why[i].text);
+			return;
+		}
+	err_set(e, -r, "no such operation");
+}
+
+static int
+do_op(struct vm *vm, const struct vmm_req *q, struct err *e)
+{
+	switch (q->op) {
 	case VMM_OP_STATUS:
-	case VMM_OP_STOP: /* after the reply */
+	case VMM_OP_STOP: /* after the reply, as RESET */
+	case VMM_OP_RESET:
 		return 0;
 	case VMM_OP_PAUSE:
 		return pause_machine(vm);
 	case VMM_OP_RESUME:
 		return resume_machine(vm);
+	case VMM_OP_POWER_BUTTON:
+		return press_power_button(vm);
+	case VMM_OP_DETACH:
+	case VMM_OP_BALLOON:
+	case VMM_OP_DISK_RESIZED:
+		return devices_request(vm, q, e);
 	default:
 		return -ENOSYS;
 	}
 }
 
-static const char *
-explain(uint32_t op, int r)
+static bool
+is_end(uint32_t op)
 {
-	if (r == 0)
-		return "";
-	if (op == VMM_OP_PAUSE)
-		return "cannot pause: the machine is not running";
-	if (op == VMM_OP_RESUME)
-		return "cannot resume: the machine is not paused";
-	return "no such operation";
+	return op == VMM_OP_STOP || op == VMM_OP_RESET;
+}
+
+/* What the client was told already. */
+static void
+end_machine(struct vm *vm, uint32_t op)
+{
+	if (op == VMM_OP_RESET)
+		vm_event(vm, VMM_EV_RESET, 0, "a reset was asked for from outside");
+	vm_stop(vm, op == VMM_OP_RESET ? EXIT_GUEST_RESET : EXIT_OK);
 }
 
 static void
-fill_reply(struct ctl *c, const struct vmm_req *q, int r)
+fill_reply(struct ctl *c, const struct vmm_req *q, const struct err *e)
 {
 	struct vmm_reply *p = &c->reply;
 	struct vm *vm = c->vm;
@@ -89,18 +142,19 @@ fill_reply(struct ctl *c, const struct vmm_req *q, int r)
 			 .version = VMM_MSG_VERSION,
 			 .size = sizeof(*p),
 			 .seq = q->head.seq},
-		.error = -r,
+		.error = e->code,
 		.n_nics = vm->start->n_nics,
 	};
 	pthread_mutex_lock(&vm->lock);
-	p->state = q->op == VMM_OP_STOP ? VMM_STATE_STOPPING : vm->state;
+	p->state = is_end(q->op) ? VMM_STATE_STOPPING : vm->state;
 	pthread_mutex_unlock(&vm->lock);
 	for (uint32_t i = 0; i < vm->start->n_nics; i++) {
 		p->nic_up[i] = atomic_load(&vm->nic[i].up);
 		p->nic_connects[i] = atomic_load(&vm->nic[i].connects);
 	}
 	memcpy(p->name, vm->start->name, sizeof(p->name));
-	strncpy(p->text, explain(q->op, r), sizeof(p->text) - 1);
+	snprintf(p->text, sizeof(p->text), "%.255s", e->text);
+	devices_status(vm, p);
 	stats_copy(vm->stats, &p->stats);
 }
 
@@ -120,6 +174,7 @@ on_request(void *arg, uint32_t events)
 				      .size = sizeof(struct vmm_req)};
 	struct client *cl = arg;
 	struct ctl *c = cl->ctl;
+	struct err e = {0};
 	struct vmm_req q;
 	size_t n;
 	int r = fdmsg_recv(cl->fd, &want, &q, NULL, 0, &n);
@@ -127,10 +182,11 @@ on_request(void *arg, uint32_t events)
 	if (r == -EAGAIN)
 		return;
 	if (r == 0) {
-		fill_reply(c, &q, do_op(c->vm, q.op));
+		explain(do_op(c->vm, &q, &e), q.op, &e);
+		fill_reply(c, &q, &e);
 		r = fdmsg_send(cl->fd, &c->reply.head, NULL, 0);
-		if (q.op == VMM_OP_STOP)
-			vm_stop(c->vm, EXIT_OK);
+		if (is_end(q.op))
+			end_machine(c->vm, q.op);
 	}
 	if (r == 0)
 		return;
@@ -145,10 +201,10 @@ static void
 on_connect(void *arg, uint32_t events)
 {
 	struct ctl *c = arg;
-	int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = vm_accept(c->vm, c->listen_fd);
 
 	if (fd < 0)
-		return; /* it went away again, or no fds are left: others may still leave */
+		return;
 	for (int i = 0; i < CTL_CLIENTS_MAX; i++) {
 		struct client *cl = &c->client[i];
 

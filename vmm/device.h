@@ -14,6 +14,8 @@
 
 struct vm;
 struct device;
+struct vmm_req;
+struct vmm_reply;
 
 struct device_ops {
 	const char *name;                /* "serial", "virtio-net", ... */
@@ -30,6 +32,13 @@ struct device_ops {
 	 */
 	void (*pause)(struct device *d);
 	void (*resume)(struct device *d);
+	/*
+	 * VMM_OP_DETACH, BALLOON or DISK_RESIZED of a client. 0: taken up (what follows is told by events);
+	 * -ENOSYS: not this device's; else -errno with words. Main thread, vm->lock not held. May be NULL.
+	 */
+	int (*request)(struct device *d, const struct vmm_req *q, struct err *e);
+	/* Adds what the device knows to a reply's figures. As request(). May be NULL. */
+	void (*status)(struct device *d, struct vmm_reply *reply);
 	void (*fini)(struct device *d);
 };
 
@@ -44,11 +53,15 @@ int devices_create(struct vm *vm, struct err *e);
 void devices_destroy(struct vm *vm);
 void devices_pause(struct vm *vm);
 void devices_resume(struct vm *vm);
+/* Asks every device in turn; -ENOSYS when it is nobody's. */
+int devices_request(struct vm *vm, const struct vmm_req *q, struct err *e);
+void devices_status(struct vm *vm, struct vmm_reply *reply);
 
 /* Ops of every device; each is defined in the file of its name. */
 extern const struct device_ops serial_ops; /* 16550A at 0x3f8, IRQ 4 */
 extern const struct device_ops rtc_ops;    /* CMOS/RTC at 0x70 */
 extern const struct device_ops reset_ops;  /* 0xcf9, i8042 0xfe, power-off port 0x604 */
+extern const struct device_ops ged_ops;    /* the ACPI generic event device: ged.h */
 extern const struct device_ops pci_ops;    /* host bridge, 0xcf8/0xcfc, ECAM */
 extern const struct device_ops virtio_net_vhost_ops;
 extern const struct device_ops virtio_net_tap_ops;

@@ -54,6 +54,7 @@ static const struct {
 	{&rtc_ops, 1, always},
 	{&reset_ops, 1, always},
 	{&pci_ops, 1, always},
+	{&ged_ops, 1, always},
 	{&virtio_net_vhost_ops, VMM_NICS_MAX, vhost_nic},
 	{&virtio_net_tap_ops, VMM_NICS_MAX, tap_nic},
 	{&virtio_console_ops, 1, console},
@@ -126,4 +127,25 @@ devices_resume(struct vm *vm)
 	for (unsigned int i = vm->n_devices; i-- > 0;)
 		if (vm->device[i]->ops->resume)
 			vm->device[i]->ops->resume(vm->device[i]);
+}
+
+int
+devices_request(struct vm *vm, const struct vmm_req *q, struct err *e)
+{
+	for (unsigned int i = 0; i < vm->n_devices; i++) {
+		struct device *d = vm->device[i];
+		int r = d->ops->request ? d->ops->request(d, q, e) : -ENOSYS;
+
+		if (r != -ENOSYS)
+			return r;
+	}
+	return -ENOSYS;
+}
+
+void
+devices_status(struct vm *vm, struct vmm_reply *reply)
+{
+	for (unsigned int i = 0; i < vm->n_devices; i++)
+		if (vm->device[i]->ops->status)
+			vm->device[i]->ops->status(vm->device[i], reply);
 }

@@ -18,6 +18,7 @@
 
 struct vcpu;
 struct pci;
+struct ged;
 struct device;
 
 #define VM_DEVICES_MAX 64
@@ -49,6 +50,7 @@ struct vm {
 	pthread_mutex_t lock; /* guards everything below: device state, buses, state changes */
 	struct bus pio, mmio;
 	struct pci *pci;
+	struct ged *ged;
 	struct device *device[VM_DEVICES_MAX];
 	unsigned int n_devices;
 	struct vcpu *vcpu[VMM_VCPUS_MAX];
@@ -70,6 +72,13 @@ struct vm {
 
 /* Hands over the fd of that role and index, or -1 when there is none (or it was taken already). */
 int vm_take_fd(struct vm *vm, enum vmm_fd_role role, unsigned int index);
+
+/*
+ * The next connection of a listening socket that is in the loop, non-blocking, or -errno: it went away
+ * again, or there is no descriptor left for it (counted; the socket rests a while, others may close).
+ * Main thread.
+ */
+int vm_accept(struct vm *vm, int listener);
 
 /* Tells the starter; never blocks; a full or closed socket drops the event. Any thread. */
 void vm_event(struct vm *vm, enum vmm_event_kind kind, unsigned int index, const char *fmt, ...)

@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "vmm/ctl.h"
+#include "vmm/device.h"
 #include "vmm/vm.h"
 
 static struct vmm_start start;
@@ -172,16 +173,96 @@ static void
 refuses_operations(void **state)
 {
 	static struct vmm_reply p;
-	const uint32_t op[] = {VMM_OP_PAUSE, VMM_OP_RESUME, 0, 77, UINT32_MAX};
-	const int error[] = {EINVAL, EINVAL, ENOSYS, ENOSYS, ENOSYS};
+	const uint32_t op[] = {VMM_OP_PAUSE,
+			       VMM_OP_RESUME,
+			       VMM_OP_POWER_BUTTON,
+			       VMM_OP_BALLOON,
+			       VMM_OP_DISK_RESIZED,
+			       VMM_OP_DETACH,
+			       0,
+			       77,
+			       UINT32_MAX};
+	const int error[] = {EINVAL, EINVAL, EINVAL, ENODEV, ENODEV,
+			     ENODEV, ENOSYS, ENOSYS, ENOSYS};
 	int fd = client();
 
-	for (int i = 0; i < 5; i++) { /* not running: nothing to pause or resume */
+	for (int i = 0; i < 9; i++) { /* not running: nothing to pause or resume */
 		ask(fd, op[i], NULL, 0);
 		assert_int_equal(answer(fd, &p), 0);
 		assert_int_equal(p.error, error[i]);
 		assert_true(p.text[0] != '\0');
 	}
+	close(fd);
+}
+
+/* A device that answers to DISK_RESIZED of disk 1 and knows one figure. */
+static int
+fake_request(struct device *d, const struct vmm_req *q, struct err *e)
+{
+	if (q->op != VMM_OP_DISK_RESIZED)
+		return -ENOSYS;
+	return q->index == 1 ? 0 : err_set(e, EIO, "disk %u: it shrank", q->index);
+}
+
+static void
+fake_status(struct device *d, struct vmm_reply *reply)
+{
+	reply->balloon.actual = 77;
+}
+
+static void
+passes_requests_on(void **state)
+{
+	static const struct device_ops plain = {.name = "plain"};
+	static const struct device_ops able = {.name = "able",
+					       .request = fake_request,
+					       .status = fake_status};
+	struct device first = {.ops = &plain, .vm = &vm}, second = {.ops = &able, .vm = &vm};
+	struct vmm_req q = {.head = {VMM_REQ_MAGIC, VMM_MSG_VERSION, sizeof(q), 5},
+			    .op = VMM_OP_DISK_RESIZED,
+			    .index = 1};
+	static struct vmm_reply p;
+	int fd = client();
+
+	vm.device[0] = &first;
+	vm.device[1] = &second;
+	vm.n_devices = 2;
+	assert_int_equal(fdmsg_send(fd, &q.head, NULL, 0), 0);
+	pump();
+	assert_int_equal(answer(fd, &p), 0);
+	assert_int_equal(p.error, 0);
+	assert_int_equal(p.balloon.actual, 77);
+	q.index = 2;
+	assert_int_equal(fdmsg_send(fd, &q.head, NULL, 0), 0);
+	pump();
+	assert_int_equal(answer(fd, &p), 0);
+	assert_int_equal(p.error, EIO);
+	assert_string_equal(p.text, "disk 2: it shrank");
+	q.op = VMM_OP_BALLOON; /* nobody's */
+	assert_int_equal(fdmsg_send(fd, &q.head, NULL, 0), 0);
+	pump();
+	assert_int_equal(answer(fd, &p), 0);
+	assert_int_equal(p.error, ENODEV);
+	close(fd);
+}
+
+static void
+resets_from_outside(void **state)
+{
+	const struct msg_head want = {VMM_EVENT_MAGIC, VMM_MSG_VERSION, sizeof(struct vmm_event),
+				      0};
+	static struct vmm_reply p;
+	struct vmm_event ev;
+	int fd = client();
+	size_t n;
+
+	ask(fd, VMM_OP_RESET, NULL, 0);
+	assert_int_equal(answer(fd, &p), 0);
+	assert_int_equal(p.error, 0);
+	assert_int_equal(p.state, VMM_STATE_STOPPING);
+	assert_int_equal(atomic_load(&vm.stop_status), EXIT_GUEST_RESET);
+	assert_int_equal(fdmsg_recv(starter, &want, &ev, NULL, 0, &n), 0);
+	assert_int_equal(ev.kind, VMM_EV_RESET);
 	close(fd);
 }
 
@@ -368,6 +449,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(status),
 		TEST(refuses_operations),
+		TEST(passes_requests_on),
+		TEST(resets_from_outside),
 		TEST(stops),
 		TEST(closes_protocol_breakers),
 		TEST(has_a_limit_of_clients),
