@@ -12,6 +12,7 @@
 #include <x86intrin.h>
 
 #include "base/log.h"
+#include "base/util.h"
 #include "rt/thread.h"
 #include "vmm/boot.h"
 #include "vmm/ctl.h"
@@ -131,6 +132,7 @@ static int
 make_memory(struct vm *vm, struct err *e)
 {
 	const struct vmm_start *s = vm->start;
+	struct mem_cell cell[VMM_CELLS_MAX] = {{s->mem_size, s->mem_node}};
 	struct cpuset all = s->emulator;
 	int r;
 
@@ -139,7 +141,9 @@ make_memory(struct vm *vm, struct err *e)
 			cpuset_add(&all, (unsigned int)s->vcpu[i].cpu);
 	if (!cpuset_empty(&s->emulator))
 		(void)thread_pin(&all); /* with fewer CPUs it takes longer, that is all */
-	r = mem_create(&vm->mem, s->mem_size, s->page_size, s->mem_node, e);
+	for (uint32_t i = 0; i < s->n_cells; i++)
+		cell[i] = (struct mem_cell){s->cell[i].mem_size, s->cell[i].node};
+	r = mem_create(&vm->mem, cell, MAX_OF(s->n_cells, 1), s->page_size, e);
 	if (r < 0 || cpuset_empty(&s->emulator))
 		return r;
 	r = thread_pin(&s->emulator);

@@ -64,9 +64,11 @@ too_few(const struct mem *m, uint64_t size, struct err *e)
 		       (unsigned long long)(need > have ? need - have : 1));
 }
 
+/* A span lies in one region: the PCI hole is where spans and regions end. */
 static int
-bind_node(const struct mem_region *r, int node, struct err *e)
+bind_span(const struct mem *m, const struct mem_span *s, struct err *e)
 {
+	int node = s->node;
 	unsigned long mask[NODES_MAX / (8 * sizeof(long))] = {0};
 
 	if (node < 0)
@@ -76,7 +78,8 @@ bind_node(const struct mem_region *r, int node, struct err *e)
 	mask[(unsigned int)node / (8 * sizeof(long))] |= 1ul
 							 << (unsigned int)node % (8 * sizeof(long));
 	/* The policy sticks to the memfd, so it also holds for pages that a back end would touch. */
-	if (syscall(SYS_mbind, r->hva, r->size, MPOL_BIND, mask, (unsigned long)NODES_MAX, 0) < 0)
+	if (syscall(SYS_mbind, mem_at(m, s->gpa, s->size), s->size, MPOL_BIND, mask,
+		    (unsigned long)NODES_MAX, 0) < 0)
 		return err_sys(e, errno, "memory: cannot bind to NUMA node %d", node);
 	return 0;
 }
@@ -104,7 +107,7 @@ make_memfd(const struct mem *m, const char *name, uint64_t size, struct err *e)
 }
 
 static int
-add_region(struct mem *m, uint64_t gpa, uint64_t size, int node, uint64_t total, struct err *e)
+add_region(struct mem *m, uint64_t gpa, uint64_t size, uint64_t total, struct err *e)
 {
 	struct mem_region *r = &m->region[m->n];
 	char name[32];
@@ -129,23 +132,49 @@ add_region(struct mem *m, uint64_t gpa, uint64_t size, int node, uint64_t total,
 	return 0;
 }
 
-int
-mem_create(struct mem *m, uint64_t size, uint64_t page_size, int node, struct err *e)
+/* One behind the other, round the hole. The sizes are not zero. */
+static void
+lay_out(struct mem *m, const struct mem_cell *cell, size_t n)
 {
-	uint64_t low = MIN_OF(size, GPA_LOW_RAM_MAX);
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (uint64_t left = cell[i].size, part; left > 0; left -= part, at += part) {
+			part = at < GPA_LOW_RAM_MAX ? MIN_OF(left, GPA_LOW_RAM_MAX - at) : left;
+			m->span[m->n_spans++] = (struct mem_span){
+				.gpa = at < GPA_LOW_RAM_MAX ? at
+							    : at - GPA_LOW_RAM_MAX + GPA_HIGH_RAM,
+				.size = part,
+				.cell = (unsigned int)i,
+				.node = cell[i].node,
+			};
+		}
+}
+
+int
+mem_create(struct mem *m, const struct mem_cell *cell, size_t n, uint64_t page_size, struct err *e)
+{
+	uint64_t size = 0, low;
 	int r;
 
 	*m = (struct mem){.page_size = page_size};
-	if (size == 0 || (page_size & (page_size - 1)) || page_size < PAGE_SMALL ||
-	    size % page_size)
-		return err_set(e, EINVAL, "memory: size is not a multiple of the page size");
-	r = add_region(m, 0, low, node, size, e);
+	if (n == 0 || n > MEM_CELLS_MAX || page_size < PAGE_SMALL || (page_size & (page_size - 1)))
+		return err_set(e, EINVAL, "memory: %zu cells, pages of %llu bytes", n,
+			       (unsigned long long)page_size);
+	for (size_t i = 0; i < n; i++)
+		if (cell[i].size == 0 || cell[i].size % page_size ||
+		    __builtin_add_overflow(size, cell[i].size, &size))
+			return err_set(e, EINVAL,
+				       "memory: size is not a multiple of the page size");
+	low = MIN_OF(size, GPA_LOW_RAM_MAX);
+	r = add_region(m, 0, low, size, e);
 	if (r == 0 && size > low)
-		r = add_region(m, GPA_HIGH_RAM, size - low, node, size, e);
-	for (unsigned int i = 0; r == 0 && i < m->n; i++)
-		r = bind_node(&m->region[i], node, e);
+		r = add_region(m, GPA_HIGH_RAM, size - low, size, e);
+	lay_out(m, cell, n);
+	for (unsigned int i = 0; r == 0 && i < m->n_spans; i++)
+		r = bind_span(m, &m->span[i], e);
 	if (r == 0)
-		r = mem_populate(m, node, e);
+		r = mem_populate(m, e);
 	if (r < 0)
 		mem_destroy(m);
 	return r;
@@ -158,7 +187,7 @@ mem_destroy(struct mem *m)
 		munmap(m->region[i].hva, m->region[i].size);
 		close(m->region[i].fd);
 	}
-	m->n = 0;
+	m->n = m->n_spans = 0;
 }
 
 /* The region that holds byte @gpa, or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guest RAM, and the one gate to it. RAM is a memfd per region, mapped once, prefaulted and bound to
- * its NUMA node before the first vCPU runs. Nobody else turns a guest address into a pointer.
+ * its NUMA nodes before the first vCPU runs. Nobody else turns a guest address into a pointer.
  *
  * Layout (x86, the PC's): [0, min(size, 3 GiB)) below the hole, the rest from 4 GiB up.
  * The hole: PCI BARs from 0xC0000000, ECAM at 0xE0000000 (one bus, 1 MiB), IOAPIC, LAPIC.
@@ -13,8 +13,11 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/vmm_msg.h"
 
 #define MEM_REGIONS_MAX 4
+#define MEM_CELLS_MAX   VMM_CELLS_MAX
+#define MEM_SPANS_MAX   (MEM_CELLS_MAX + 1) /* the PCI hole cuts at most one cell in two */
 
 #define GPA_LOW_RAM_MAX   0xC0000000ull
 #define GPA_PCI_BARS      0xC0000000ull
@@ -30,18 +33,34 @@ struct mem_region {
 	uint64_t fd_offset; /* of this region inside fd */
 };
 
+/* What a guest's NUMA node shall have. */
+struct mem_cell {
+	uint64_t size; /* a multiple of the page size */
+	int node;      /* host node to bind to, or -1: anywhere */
+};
+
+/* Guest addresses that belong to one cell: cells lie one behind the other, across regions. */
+struct mem_span {
+	uint64_t gpa, size;
+	unsigned int cell;
+	int node;
+};
+
 struct mem {
 	struct mem_region
 		region[MEM_REGIONS_MAX]; /* by rising gpa; disjoint; never adjacent-merged */
 	unsigned int n;
 	uint64_t page_size;
+	struct mem_span span[MEM_SPANS_MAX]; /* by rising gpa; all of the regions' bytes */
+	unsigned int n_spans;
 };
 
 /*
- * Makes @size bytes of RAM in pages of @page_size on host node @node (-1: anywhere), touches every
- * page. -ENOMEM when there are too few hugepages: the text says how many are needed and free.
+ * Makes the RAM of @n cells in pages of @page_size, each on its host node, and touches every page.
+ * -ENOMEM when there are too few hugepages: the text says how many are needed and free.
  */
-int mem_create(struct mem *m, uint64_t size, uint64_t page_size, int node, struct err *e);
+int mem_create(struct mem *m, const struct mem_cell *cell, size_t n, uint64_t page_size,
+	       struct err *e);
 void mem_destroy(struct mem *m);
 
 /*

@@ -116,21 +116,43 @@ run(struct job *j)
 		pthread_join(helper[--n], NULL);
 }
 
-/* Page by page, to say how far it goes; what is there already costs little. */
+/* Page by page, to say how far it goes on a span; what is there already costs little. */
 static uint64_t
-count_pages(const struct mem *m, int *ret_error)
+count_span(const struct mem *m, const struct mem_span *s, int *ret_error)
 {
+	uint8_t *hva = mem_at(m, s->gpa, s->size);
 	uint64_t n = 0;
 
-	*ret_error = 0;
-	for (unsigned int i = 0; i < m->n; i++)
-		for (uint64_t at = 0; at < m->region[i].size; at += m->page_size, n++)
-			if (madvise(m->region[i].hva + at, m->page_size, MADV_POPULATE_WRITE) < 0 &&
-			    errno != EINTR) {
-				*ret_error = errno;
-				return n;
-			}
+	for (uint64_t at = 0; at < s->size; at += m->page_size, n++)
+		if (madvise(hva + at, m->page_size, MADV_POPULATE_WRITE) < 0 && errno != EINTR) {
+			*ret_error = errno;
+			break;
+		}
 	return n;
+}
+
+/* Looks for a host node that has too few pages: how many it has, and how many the guest needs of it. */
+static int
+find_short(const struct mem *m, int *ret_node, uint64_t *ret_have, uint64_t *ret_need)
+{
+	for (unsigned int i = 0; i < m->n_spans; i++) {
+		int node = m->span[i].node, error = 0;
+		uint64_t have = 0, need = 0;
+
+		for (unsigned int k = 0; k < m->n_spans; k++) {
+			if (m->span[k].node != node)
+				continue;
+			need += m->span[k].size / m->page_size;
+			have += count_span(m, &m->span[k], &error);
+		}
+		if (error == 0)
+			continue;
+		*ret_node = node;
+		*ret_have = have;
+		*ret_need = need;
+		return error;
+	}
+	return 0;
 }
 
 const char *
@@ -147,27 +169,25 @@ mem_page_name(uint64_t page_size)
 }
 
 int
-mem_populate(const struct mem *m, int node, struct err *e)
+mem_populate(const struct mem *m, struct err *e)
 {
 	struct job j = {.m = m, .chunk = MAX_OF(CHUNK, m->page_size)};
-	uint64_t have, need = 0;
+	uint64_t have, need;
 	char where[32] = "this host";
-	int error;
+	int error, node;
 
 	atomic_init(&j.next, 0);
 	atomic_init(&j.failed, false);
 	run(&j);
 	if (!atomic_load(&j.failed))
 		return 0;
-	have = count_pages(m, &error);
+	error = find_short(m, &node, &have, &need);
 	if (error == 0)
 		return 0; /* it was short for a moment only */
 	if (error == EINVAL)
 		return err_set(e, ENOTSUP,
 			       "memory: this kernel cannot populate memory ahead: Linux 5.14 or "
 			       "later is needed");
-	for (unsigned int i = 0; i < m->n; i++)
-		need += m->region[i].size / m->page_size;
 	if (node >= 0)
 		snprintf(where, sizeof(where), "NUMA node %d", node);
 	return err_set(e, ENOMEM,

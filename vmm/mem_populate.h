@@ -8,9 +8,8 @@
 /*
  * Makes every page of @m present, with as many threads as the caller's CPU affinity has CPUs.
  * 0; -ENOMEM when there are not enough, -ENOTSUP on a kernel before 5.14, with words.
- * @node: the node that the memory was bound to, or -1: for the words.
  */
-int mem_populate(const struct mem *m, int node, struct err *e);
+int mem_populate(const struct mem *m, struct err *e);
 
 /* "2 MiB": for messages. */
 const char *mem_page_name(uint64_t page_size);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,6 +16,27 @@
 #include "vmm/mem_populate.h"
 
 #define PAGE 4096ull
+
+static bool dry; /* memory is laid out but not touched */
+static unsigned int populated;
+
+int __real_mem_populate(const struct mem *m, struct err *e);
+int __wrap_mem_populate(const struct mem *m, struct err *e);
+
+int
+__wrap_mem_populate(const struct mem *m, struct err *e)
+{
+	populated++;
+	return dry ? 0 : __real_mem_populate(m, e);
+}
+
+static int
+create(struct mem *m, uint64_t size, uint64_t page_size, int node, struct err *e)
+{
+	const struct mem_cell cell = {size, node};
+
+	return mem_create(m, &cell, 1, page_size, e);
+}
 
 static uint8_t low[2 * PAGE], next[PAGE], high[PAGE];
 
@@ -101,7 +123,7 @@ makes_memory(void **state)
 	struct mem m;
 	unsigned char resident[64];
 
-	assert_int_equal(mem_create(&m, 64 * PAGE, PAGE, -1, &e), 0);
+	assert_int_equal(create(&m, 64 * PAGE, PAGE, -1, &e), 0);
 	assert_int_equal(m.n, 1);
 	assert_int_equal(mincore(m.region[0].hva, 64 * PAGE, resident), 0);
 	for (size_t i = 0; i < sizeof(resident); i++)
@@ -121,12 +143,57 @@ makes_hugepages(void **state)
 	struct err e = {0};
 	struct mem m;
 
-	if (mem_create(&m, 3 * two_mib, two_mib, -1, &e) < 0)
+	if (create(&m, 3 * two_mib, two_mib, -1, &e) < 0)
 		skip(); /* none reserved here */
 	assert_int_equal(mincore(m.region[0].hva, 3 * two_mib, resident), 0);
 	for (size_t i = 0; i < sizeof(resident); i++)
 		assert_int_equal(resident[i] & 1, 1);
 	mem_destroy(&m);
+}
+
+/* Cells lie one behind the other; the hole cuts the one that reaches it. */
+static void
+lays_cells_out(void **state)
+{
+	static const struct {
+		uint64_t size[3];
+		unsigned int n;
+		struct mem_span want[4];
+	} t[] = {
+		{{1 << 20, 2 << 20}, 2, {{0, 1 << 20, 0, -1}, {1 << 20, 2 << 20, 1, -1}}},
+		{{0xC0000000, 1 << 20}, 2, {{0, 0xC0000000, 0, -1}, {0x100000000, 1 << 20, 1, -1}}},
+		{{0xBFF00000, 3 << 20, 1 << 20},
+		 3,
+		 {{0, 0xBFF00000, 0, -1},
+		  {0xBFF00000, 1 << 20, 1, -1},
+		  {0x100000000, 2 << 20, 1, -1},
+		  {0x100200000, 1 << 20, 2, -1}}},
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct mem_cell cell[3];
+		uint64_t total = 0;
+		struct err e = {0};
+		struct mem m;
+
+		for (unsigned int k = 0; k < t[i].n; k++)
+			cell[k] = (struct mem_cell){t[i].size[k], -1};
+		populated = 0;
+		dry = true;
+		assert_int_equal(mem_create(&m, cell, t[i].n, PAGE, &e), 0);
+		for (unsigned int k = 0; k < m.n_spans; k++) {
+			assert_memory_equal(&m.span[k], &t[i].want[k], sizeof(m.span[k]));
+			assert_non_null(mem_at(&m, m.span[k].gpa, m.span[k].size));
+			total += m.span[k].size;
+		}
+		assert_true(m.n_spans == 4 || t[i].want[m.n_spans].size == 0);
+		for (unsigned int k = 0; k < m.n; k++)
+			total -= m.region[k].size;
+		assert_int_equal(total, 0);
+		assert_int_equal(populated, 1);
+		mem_destroy(&m);
+		dry = false;
+	}
 }
 
 static void
@@ -136,17 +203,27 @@ refuses_in_words(void **state)
 	struct err e = {0};
 	struct mem m;
 
-	assert_int_equal(mem_create(&m, PAGE + 1, PAGE, -1, &e), -EINVAL);
-	assert_int_equal(mem_create(&m, 0, PAGE, -1, &e), -EINVAL);
-	assert_int_equal(mem_create(&m, PAGE, 3000, -1, &e), -EINVAL);
+	assert_int_equal(create(&m, PAGE + 1, PAGE, -1, &e), -EINVAL);
+	assert_int_equal(create(&m, 0, PAGE, -1, &e), -EINVAL);
+	assert_int_equal(create(&m, PAGE, 3000, -1, &e), -EINVAL);
 	/* More hugepages than any test machine has: 2 TiB of them. */
-	assert_int_equal(mem_create(&m, two_mib << 20, two_mib, -1, &e), -ENOMEM);
+	assert_int_equal(create(&m, two_mib << 20, two_mib, -1, &e), -ENOMEM);
 	assert_non_null(strstr(e.text, "1048576 hugepages of 2 MiB are needed"));
 	assert_non_null(strstr(e.text, "are free: reserve"));
 	assert_int_equal(m.n, 0);
-	assert_int_equal(mem_create(&m, PAGE, PAGE, 1000, &e), -EINVAL);
+	assert_int_equal(create(&m, PAGE, PAGE, 1000, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "NUMA node 1000"));
-	assert_int_equal(mem_create(&m, PAGE, PAGE, 5000, &e), -EINVAL);
+	assert_int_equal(mem_create(&m, (struct mem_cell[]){{PAGE, -1}, {PAGE, 1000}}, 2, PAGE, &e),
+			 -EINVAL);
+	assert_non_null(strstr(e.text, "NUMA node 1000"));
+	assert_int_equal(mem_create(&m, (struct mem_cell[]){{PAGE, -1}, {0, -1}}, 2, PAGE, &e),
+			 -EINVAL);
+	assert_int_equal(mem_create(&m, (struct mem_cell[]){{UINT64_MAX << 12, -1}, {PAGE, -1}}, 2,
+				    PAGE, &e),
+			 -EINVAL);
+	assert_int_equal(mem_create(&m, NULL, 0, PAGE, &e), -EINVAL);
+	assert_int_equal(m.n, 0);
+	assert_int_equal(create(&m, PAGE, PAGE, 5000, &e), -EINVAL);
 }
 
 static void
@@ -161,10 +238,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gate_at_ends),     cmocka_unit_test(gate_wraps),
-		cmocka_unit_test(copies_across),    cmocka_unit_test(copies_all_or_nothing),
-		cmocka_unit_test(makes_memory),     cmocka_unit_test(makes_hugepages),
-		cmocka_unit_test(refuses_in_words), cmocka_unit_test(names_pages),
+		cmocka_unit_test(gate_at_ends),   cmocka_unit_test(gate_wraps),
+		cmocka_unit_test(copies_across),  cmocka_unit_test(copies_all_or_nothing),
+		cmocka_unit_test(makes_memory),   cmocka_unit_test(makes_hugepages),
+		cmocka_unit_test(lays_cells_out), cmocka_unit_test(refuses_in_words),
+		cmocka_unit_test(names_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ add_custom_target(build_vmm_guest ALL DEPENDS ${CMAKE_BINARY_DIR}/tests/vmm_gues
 unit_test(vmm_bus vmm_core)
 unit_test(vmm_loop vmm_core)
 unit_test(vmm_mem vmm_core)
+target_link_options(test_vmm_mem PRIVATE -Wl,--wrap=mem_populate)
 unit_test(vmm_start vmm_core)
 unit_test(vmm_boot vmm_core)
 unit_test(vmm_boot_acpi vmm_core)
