@@ -188,7 +188,12 @@ struct vmm_stats {
 	uint64_t run_tsc;        /* just before the first KVM_RUN */
 	uint64_t guest_errors;   /* malformed rings and registers that were refused */
 	uint64_t backend_errors; /* malformed vhost-user messages that were refused */
-	uint64_t reserved[8];
+	uint64_t accept_errors;  /* times that no descriptor was left for a connection */
+	uint64_t rx_no_buffer;   /* frames from taps that were dropped for want of guest buffers */
+	uint64_t watchdogs;      /* times the guest's watchdog expired */
+	uint64_t panics;         /* times the guest said that its kernel panicked */
+	uint64_t disk_errors;    /* operations on disks that the host could not do */
+	uint64_t reserved[3];
 	struct vmm_vcpu_stats vcpu[VMM_VCPUS_MAX];
 };
 

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/util.h"
 
 #define BATCH 16
 
@@ -51,12 +54,66 @@ loop_add(struct loop *l, int fd, uint32_t events, void (*ready)(void *, uint32_t
 	return r;
 }
 
+static void
+end_rest(struct loop *l, int slot)
+{
+	if (l->source[slot].rest_ns)
+		l->resting--;
+	l->source[slot].rest_ns = 0;
+}
+
 int
 loop_change(struct loop *l, int fd, uint32_t events)
 {
 	int slot = fd < 0 ? -1 : find(l, fd);
 
-	return slot < 0 ? -ENOENT : control(l, EPOLL_CTL_MOD, slot, events);
+	if (slot < 0)
+		return -ENOENT;
+	end_rest(l, slot);
+	return control(l, EPOLL_CTL_MOD, slot, events);
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void
+loop_rest(struct loop *l, int fd, uint32_t events, unsigned int ms)
+{
+	int slot = fd < 0 ? -1 : find(l, fd);
+
+	if (slot < 0 || loop_change(l, fd, 0) < 0)
+		return;
+	l->source[slot].events = events;
+	l->source[slot].rest_ns = now_ns() + ms * 1000000ull;
+	l->resting++;
+}
+
+/* Wakes the sources that rested long enough. Milliseconds to the next one, or -1. */
+static int
+wake_rested(struct loop *l)
+{
+	uint64_t now, next = UINT64_MAX;
+
+	if (!l->resting)
+		return -1;
+	now = now_ns();
+	for (int i = 0; i < LOOP_SOURCES_MAX; i++) {
+		struct loop_source *s = &l->source[i];
+
+		if (s->fd < 0 || !s->rest_ns)
+			continue;
+		if (s->rest_ns > now)
+			next = MIN_OF(next, s->rest_ns);
+		else
+			loop_change(l, s->fd, s->events);
+	}
+	return next == UINT64_MAX ? -1 : (int)((next - now) / 1000000 + 1);
 }
 
 void
@@ -66,6 +123,7 @@ loop_del(struct loop *l, int fd)
 
 	if (slot < 0)
 		return;
+	end_rest(l, slot);
 	epoll_ctl(l->epfd, EPOLL_CTL_DEL, fd, NULL);
 	l->source[slot] = (struct loop_source){.fd = -1};
 }
@@ -86,6 +144,7 @@ loop_init(struct loop *l)
 	int r;
 
 	atomic_init(&l->stop, false);
+	l->resting = 0;
 	for (int i = 0; i < LOOP_SOURCES_MAX; i++)
 		l->source[i] = (struct loop_source){.fd = -1};
 	l->wakefd = -1;
@@ -125,7 +184,7 @@ loop_run(struct loop *l)
 	struct epoll_event ev[BATCH];
 
 	while (!atomic_load(&l->stop)) { /* pairs with loop_stop() */
-		int n = epoll_wait(l->epfd, ev, BATCH, -1);
+		int n = epoll_wait(l->epfd, ev, BATCH, wake_rested(l));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;

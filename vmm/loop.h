@@ -16,6 +16,8 @@ struct loop_source {
 	int fd;                                    /* -1: free slot */
 	void (*ready)(void *arg, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, ... */
 	void *arg;
+	uint32_t events;  /* while it rests: what it wants afterwards */
+	uint64_t rest_ns; /* CLOCK_MONOTONIC; 0: it does not rest */
 };
 
 struct loop {
@@ -23,6 +25,7 @@ struct loop {
 	int wakefd; /* eventfd: loop_stop() from any thread */
 	atomic_bool stop;
 	struct loop_source source[LOOP_SOURCES_MAX];
+	unsigned int resting; /* sources that do */
 };
 
 int loop_init(struct loop *l);
@@ -32,6 +35,8 @@ void loop_fini(struct loop *l);
 int loop_add(struct loop *l, int fd, uint32_t events, void (*ready)(void *, uint32_t), void *arg);
 int loop_change(struct loop *l, int fd, uint32_t events);
 void loop_del(struct loop *l, int fd);
+/* Not a word of @fd for @ms, then again of @events: for what fails and would fail again at once. */
+void loop_rest(struct loop *l, int fd, uint32_t events, unsigned int ms);
 
 /* Runs until loop_stop(); then 0, or -errno. */
 int loop_run(struct loop *l);

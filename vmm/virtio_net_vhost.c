@@ -293,7 +293,7 @@ static void
 listener_ready(void *arg, uint32_t events)
 {
 	struct net_vhost *d = arg;
-	int fd = accept4(d->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = vm_accept(d->n.v.dev.vm, d->listener);
 
 	if (fd < 0)
 		return;

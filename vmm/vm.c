@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/vm.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -12,6 +15,8 @@
 
 /* More guest errors than these are only counted: a hostile guest must not fill the operator's log. */
 #define GUEST_ERRORS_SAID 32
+/* A connection that could not be taken stays in the socket's queue: without a rest it is told again at once. */
+#define ACCEPT_REST_MS 200
 
 int
 vm_take_fd(struct vm *vm, enum vmm_fd_role role, unsigned int index)
@@ -25,6 +30,21 @@ vm_take_fd(struct vm *vm, enum vmm_fd_role role, unsigned int index)
 		return fd;
 	}
 	return -1;
+}
+
+int
+vm_accept(struct vm *vm, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	fd = -errno;
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
+		stats_add_shared(&vm->stats->accept_errors, 1);
+		loop_rest(&vm->loop, listener, EPOLLIN, ACCEPT_REST_MS);
+	}
+	return fd;
 }
 
 static void

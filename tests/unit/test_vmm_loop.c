@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -153,6 +154,40 @@ refuses(void **state)
 	close(a.fd);
 }
 
+/* What rests is not heard, though its event is there; the others are; then it is heard again. */
+static void
+rests(void **state)
+{
+	struct loop l;
+	struct source tired, other;
+	struct timespec from, to;
+	int64_t ms;
+
+	assert_int_equal(loop_init(&l), 0);
+	tired = make(&l, true);
+	other = make(&l, true);
+	assert_int_equal(loop_add(&l, tired.fd, EPOLLIN, ready, &tired), 0);
+	assert_int_equal(loop_add(&l, other.fd, EPOLLIN, ready, &other), 0);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	loop_rest(&l, tired.fd, EPOLLIN, 50);
+	assert_int_equal(loop_run(&l), 0);
+	assert_int_equal(tired.calls, 0);
+	assert_int_equal(other.calls, 1);
+	atomic_store(&l.stop, false);
+	assert_int_equal(loop_run(&l), 0);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	ms = (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
+	assert_int_equal(tired.calls, 1);
+	assert_true(ms >= 49);
+	assert_int_equal(l.resting, 0);
+	loop_rest(&l, tired.fd, EPOLLIN, 50);
+	loop_del(&l, tired.fd);
+	assert_int_equal(l.resting, 0);
+	loop_fini(&l);
+	close(tired.fd);
+	close(other.fd);
+}
+
 int
 main(void)
 {
@@ -162,6 +197,7 @@ main(void)
 		cmocka_unit_test(stops_from_a_thread),
 		cmocka_unit_test(has_a_limit),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(rests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,7 @@ struct seg {
 /* The driver's side. */
 struct driver {
 	struct mem *mem;
+	uint64_t base; /* added to DESC, DRIVER and DEVICE: several rings */
 	bool packed;
 	uint16_t next, free; /* split: avail index; packed: position */
 	bool wrap;
@@ -46,14 +47,14 @@ static inline void
 driver_init(struct driver *d, struct mem *m, bool packed)
 {
 	*d = (struct driver){.mem = m, .packed = packed, .wrap = true, .used_wrap = true};
-	memset(mem_at(m, DESC, 0x4000), 0, 0x4000);
+	memset(mem_at(m, DESC, 0x4000), 0, 0x4000); /* of base 0: RAM is zero elsewhere */
 }
 
 static inline void
 split_add(struct driver *d, const struct seg *s, unsigned int n)
 {
-	struct split_desc *t = at(d, DESC);
-	struct split_avail *a = at(d, DRIVER);
+	struct split_desc *t = at(d, d->base + DESC);
+	struct split_avail *a = at(d, d->base + DRIVER);
 	uint16_t head = (uint16_t)(d->free % SIZE);
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -71,7 +72,7 @@ split_add(struct driver *d, const struct seg *s, unsigned int n)
 static inline void
 packed_add(struct driver *d, const struct seg *s, unsigned int n)
 {
-	struct packed_desc *t = at(d, DESC);
+	struct packed_desc *t = at(d, d->base + DESC);
 	uint16_t id = (uint16_t)(d->next_id++ % SIZE);
 
 	d->slots[id] = (uint16_t)n;
@@ -101,13 +102,13 @@ static inline int64_t
 driver_get(struct driver *d)
 {
 	if (!d->packed) {
-		struct split_used *u = at(d, DEVICE);
+		struct split_used *u = at(d, d->base + DEVICE);
 
 		if (u->idx == d->used)
 			return -1;
 		return u->ring[d->used++ % SIZE].len;
 	}
-	struct packed_desc *t = (struct packed_desc *)at(d, DESC) + d->used;
+	struct packed_desc *t = (struct packed_desc *)at(d, d->base + DESC) + d->used;
 	bool a = t->flags & DESC_AVAIL, u = t->flags & DESC_USED;
 
 	if (a != d->used_wrap || u != d->used_wrap)
