@@ -63,6 +63,15 @@ pf() { case $1 in 0) echo 0000:21:00.0 ;; 1) echo 0000:41:00.0 ;; esac; }
 netdev() { ls "/sys/bus/pci/devices/$1/net/" | head -n 1; }
 vf() { basename "$(readlink -f "/sys/bus/pci/devices/$(pf "$1")/virtfn$2")"; }
 driver() { basename "$(readlink -f "/sys/bus/pci/devices/$1/driver")" 2>/dev/null; }
+# give PCI DRIVER: to this driver, from whichever it has. address PCI IP/PREFIX: up, with this address.
+give() {
+	local device=/sys/bus/pci/devices/$1
+	[ ! -e "$device/driver" ] || echo "$1" >"$device/driver/unbind"
+	echo "$2" >"$device/driver_override"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	echo >"$device/driver_override"
+}
+address() { ip link set "$(netdev "$1")" up && ip addr add "$2" dev "$(netdev "$1")"; }
 group_members() { ls "/sys/bus/pci/devices/$1/iommu_group/devices"; }
 
 # outside WORD...: asks the world outside (tests/lab/outside.py says what) and prints its answer.

@@ -67,7 +67,7 @@ machine_defaults() {
 	iommu=on      # off: a server without an IOMMU
 	cpus=4        # half of them in each NUMA node; 0 keeps house, the others are isolated
 	isolate=boot  # isolcpus= and nohz_full=; tick: only nohz_full=, for cpuset partitions; no: neither
-	memory=6      # GiB, half in each node
+	memory=6      # GiB; node 1 has 2.5 of them, so that both nodes find 1 GiB pages beside what boot takes
 	pages_2m=256  # in each node
 	pages_1g=1    # in each node
 	kernel=rt     # of the server
@@ -78,7 +78,7 @@ machine_defaults() {
 
 # Prints the server's QEMU command line, an argument a line.
 machine_command() {
-	local half=$((memory * 512)) per=$((cpus / 2)) kargs ports=,disable-acs=off
+	local m1=2560 m0=$((memory * 1024 - 2560)) per=$((cpus / 2)) kargs ports=,disable-acs=off
 	[ "$acs" = on ] || ports=,disable-acs=on
 	kargs="console=ttyS0 quiet panic=-1 tsc=reliable hugepagesz=1G hugepages=0:$pages_1g,1:$pages_1g"
 	kargs+=" hugepagesz=2M hugepages=0:$pages_2m,1:$pages_2m"
@@ -91,7 +91,7 @@ machine_command() {
 	printf '%s\n' -accel tcg,thread=multi -machine q35,kernel-irqchip=split,vmport=on -cpu max,-hypervisor \
 		-smbios type=1,serial=VMware-1 -nodefaults -no-reboot -display none
 	printf '%s\n' -smp "$cpus" -m "${memory}G" \
-		-object "memory-backend-ram,id=m0,size=${half}M" -object "memory-backend-ram,id=m1,size=${half}M" \
+		-object "memory-backend-ram,id=m0,size=${m0}M" -object "memory-backend-ram,id=m1,size=${m1}M" \
 		-numa "node,nodeid=0,cpus=0-$((per - 1)),memdev=m0" \
 		-numa "node,nodeid=1,cpus=$per-$((cpus - 1)),memdev=m1" -numa dist,src=0,dst=1,val=20
 	[ "$iommu" = off ] || printf '%s\n' -device intel-iommu,intremap=on,caching-mode=on
@@ -113,6 +113,7 @@ machine_command() {
 		-device virtio-9p-pci,bus=pcie.0,fsdev=lab,mount_tag=lab
 	printf '%s\n' -serial "file:$work/serial" -kernel "$tree/kernels/$kernel/vmlinuz" \
 		-initrd "$work/server.cpio" -append "$kargs $args"
+	[ -z "${CORELANE_LAB_QEMU:-}" ] || printf '%s\n' $CORELANE_LAB_QEMU # such as "-trace igb_*", into $work/qemu
 }
 
 # programs BIN: those built on this host name libraries that the tree may lack; they go where the server
