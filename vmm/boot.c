@@ -130,7 +130,7 @@ boot_load(const struct mem *m, const struct boot_params_in *in, struct boot_stat
 		return err_set(e, ENOMEM, "the guest needs more than 1 MiB of memory");
 	r = write_cmdline(m, in->cmdline, e);
 	if (r == 0)
-		r = boot_write_acpi(m, in->n_vcpus, e);
+		r = boot_write_acpi(m, in, e);
 	if (r == 0)
 		r = boot_write_reset(m, e);
 	if (r < 0)

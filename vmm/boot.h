@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/vmm_msg.h"
 #include "vmm/mem.h"
 
 /* A kernel or initrd: a seekable fd, or (tests and fuzzing) bytes in memory. Borrowed. */
@@ -29,6 +30,10 @@ struct boot_params_in {
 	struct boot_file kernel, initrd; /* initrd.size 0: none */
 	const char *cmdline;
 	unsigned int n_vcpus;
+	/* NUMA of the guest, none when n_cells is 0. Their memory is in struct mem's spans. */
+	const struct vmm_vcpu *vcpu; /* n_vcpus */
+	const struct vmm_cell *cell; /* n_cells */
+	unsigned int n_cells;
 };
 
 /* How the first vCPU starts. */
@@ -92,7 +97,7 @@ int boot_load_bzimage(const struct mem *m, const struct boot_params_in *in, stru
 /* Code at BOOT_RESET that asks for a reset. 0 or -ENOMEM with words. */
 int boot_write_reset(const struct mem *m, struct err *e);
 
-/* ACPI tables from BOOT_ACPI on, the RSDP first. -EINVAL for 0 or too many vCPUs, -ENOMEM. */
-int boot_write_acpi(const struct mem *m, unsigned int n_vcpus, struct err *e);
+/* ACPI tables from BOOT_ACPI on, the RSDP first. -EINVAL for 0 or too many vCPUs or cells, -ENOMEM. */
+int boot_write_acpi(const struct mem *m, const struct boot_params_in *in, struct err *e);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ACPI tables: how a guest finds its CPUs, the IOAPIC, ECAM, and the registers that end it. Hardware-
+ * ACPI tables: how a guest finds its CPUs, the IOAPIC, ECAM, its NUMA nodes, and the registers that end it. Hardware-
  * reduced: no fixed events, no PM timer, no SCI; so a guest asks for no PIT and no 8259.
- * Source: ACPI 6.5 (5.2.5 RSDP, 5.2.8 XSDT, 5.2.9 FADT, 5.2.12 MADT), PCI Firmware 3.3 (4.1.2 MCFG).
+ * Source: ACPI 6.5 (5.2.5 RSDP, 5.2.8 XSDT, 5.2.9 FADT, 5.2.12 MADT, 5.2.16 SRAT,
+ * 5.2.17 SLIT), PCI Firmware 3.3 (4.1.2 MCFG).
  * The DSDT is compiled from dsdt.asl by iasl.
  */
 #include <errno.h>
@@ -24,6 +25,9 @@
 #define PORT_STATUS  0x606
 #define REV_FADT     6
 #define REV_MADT     5
+#define REV_SRAT     3
+#define SRAT_ENABLED 1
+#define TABLES_MAX   5
 #define NO_VGA       (1 << 2) /* IA-PC boot architecture flags, 5.2.9.3 */
 #define EVERY_CPU    0xff
 #define LINT_NMI     1
@@ -108,9 +112,39 @@ struct mcfg {
 	uint32_t reserved2;
 } __attribute__((packed));
 
+struct srat_cpu {
+	uint8_t type, length, cell, apic_id;
+	uint32_t flags;
+	uint8_t sapic_id, cell_high[3];
+	uint32_t clock;
+} __attribute__((packed));
+
+struct srat_memory {
+	uint8_t type, length;
+	uint32_t cell;
+	uint16_t reserved;
+	uint64_t base, size;
+	uint32_t reserved2, flags;
+	uint64_t reserved3;
+} __attribute__((packed));
+
+struct srat {
+	struct head head;
+	uint32_t reserved; /* 1 */
+	uint64_t reserved2;
+	uint8_t entry[MEM_SPANS_MAX * sizeof(struct srat_memory) +
+		      VMM_VCPUS_MAX * sizeof(struct srat_cpu)];
+} __attribute__((packed));
+
+struct slit {
+	struct head head;
+	uint64_t n;
+	uint8_t distance[VMM_CELLS_MAX * VMM_CELLS_MAX];
+} __attribute__((packed));
+
 struct xsdt {
 	struct head head;
-	uint64_t table[3];
+	uint64_t table[TABLES_MAX];
 } __attribute__((packed));
 
 static uint8_t
@@ -208,22 +242,75 @@ put_mcfg(struct writer *w)
 	return put_table(w, &t.head);
 }
 
+static uint64_t
+put_srat(struct writer *w, const struct boot_params_in *in)
+{
+	struct srat t = {.reserved = 1};
+	uint8_t *at = t.entry;
+
+	for (unsigned int i = 0; i < in->n_vcpus; i++, at += sizeof(struct srat_cpu)) {
+		const struct srat_cpu c = {.type = 0,
+					   .length = sizeof(c),
+					   .cell = (uint8_t)in->vcpu[i].cell,
+					   .apic_id = (uint8_t)i,
+					   .flags = SRAT_ENABLED};
+
+		memcpy(at, &c, sizeof(c));
+	}
+	for (unsigned int i = 0; i < w->m->n_spans; i++, at += sizeof(struct srat_memory)) {
+		const struct mem_span *s = &w->m->span[i];
+		const struct srat_memory r = {.type = 1,
+					      .length = sizeof(r),
+					      .cell = s->cell,
+					      .base = s->gpa,
+					      .size = s->size,
+					      .flags = SRAT_ENABLED};
+
+		memcpy(at, &r, sizeof(r));
+	}
+	fill_head(&t.head, "SRAT", REV_SRAT, (size_t)(at - (uint8_t *)&t));
+	return put_table(w, &t.head);
+}
+
+static uint64_t
+put_slit(struct writer *w, const struct boot_params_in *in)
+{
+	struct slit t = {.n = in->n_cells};
+
+	for (unsigned int i = 0; i < in->n_cells; i++)
+		memcpy(&t.distance[i * in->n_cells], in->cell[i].distance, in->n_cells);
+	fill_head(&t.head, "SLIT", 1,
+		  offsetof(struct slit, distance) + (size_t)in->n_cells * in->n_cells);
+	return put_table(w, &t.head);
+}
+
+static uint64_t
+put_xsdt(struct writer *w, const struct boot_params_in *in)
+{
+	uint64_t dsdt = put(w, boot_dsdt, (size_t)(boot_dsdt_end - boot_dsdt));
+	struct xsdt t = {0};
+	unsigned int n = 0;
+
+	t.table[n++] = put_fadt(w, dsdt);
+	t.table[n++] = put_madt(w, in->n_vcpus);
+	t.table[n++] = put_mcfg(w);
+	if (in->n_cells > 0) {
+		t.table[n++] = put_srat(w, in);
+		t.table[n++] = put_slit(w, in);
+	}
+	fill_head(&t.head, "XSDT", 1, offsetof(struct xsdt, table) + n * sizeof(t.table[0]));
+	return put_table(w, &t.head);
+}
+
 int
-boot_write_acpi(const struct mem *m, unsigned int n_vcpus, struct err *e)
+boot_write_acpi(const struct mem *m, const struct boot_params_in *in, struct err *e)
 {
 	struct writer w = {.m = m, .at = BOOT_ACPI + align_up(sizeof(struct rsdp), ALIGN)};
 	struct rsdp rsdp = {.revision = 2, .length = sizeof(rsdp)};
-	struct xsdt xsdt = {0};
-	uint64_t dsdt;
 
-	if (n_vcpus == 0 || n_vcpus > VMM_VCPUS_MAX)
-		return err_set(e, EINVAL, "ACPI: %u vCPUs", n_vcpus);
-	dsdt = put(&w, boot_dsdt, (size_t)(boot_dsdt_end - boot_dsdt));
-	xsdt.table[0] = put_fadt(&w, dsdt);
-	xsdt.table[1] = put_madt(&w, n_vcpus);
-	xsdt.table[2] = put_mcfg(&w);
-	fill_head(&xsdt.head, "XSDT", 1, sizeof(xsdt));
-	rsdp.xsdt = put_table(&w, &xsdt.head);
+	if (in->n_vcpus == 0 || in->n_vcpus > VMM_VCPUS_MAX || in->n_cells > VMM_CELLS_MAX)
+		return err_set(e, EINVAL, "ACPI: %u vCPUs, %u cells", in->n_vcpus, in->n_cells);
+	rsdp.xsdt = put_xsdt(&w, in);
 	memcpy(rsdp.signature, "RSD PTR ", sizeof(rsdp.signature));
 	memcpy(rsdp.oem, "CORLAN", sizeof(rsdp.oem));
 	rsdp.checksum = checksum(&rsdp, offsetof(struct rsdp, length));

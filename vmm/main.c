@@ -82,7 +82,13 @@ init_lock(struct vm *vm, struct err *e)
 static int
 load_kernel(struct vm *vm, struct boot_state *ret, struct err *e)
 {
-	struct boot_params_in in = {.cmdline = vm->start->cmdline, .n_vcpus = vm->start->n_vcpus};
+	struct boot_params_in in = {
+		.cmdline = vm->start->cmdline,
+		.n_vcpus = vm->start->n_vcpus,
+		.vcpu = vm->start->vcpu,
+		.cell = vm->start->cell,
+		.n_cells = vm->start->n_cells,
+	};
 	int kernel = vm_take_fd(vm, VMM_FD_KERNEL, 0), initrd = vm_take_fd(vm, VMM_FD_INITRD, 0);
 	int r = boot_file_open(kernel, &in.kernel, e);
 

@@ -77,10 +77,13 @@ writes_acpi(void **state)
 	struct mem m = {.region = {{.gpa = 0, .size = RAM, .hva = ram}}, .n = 1};
 	uint8_t *fadt, *madt, *mcfg;
 	unsigned int cpus = 0;
+	struct boot_params_in in = {.n_vcpus = 3};
 	uint64_t at;
 	uint32_t len;
 
-	assert_int_equal(boot_write_acpi(&m, 3, &e), 0);
+	assert_int_equal(boot_write_acpi(&m, &in, &e), 0);
+	assert_null(find_table("SRAT"));
+	assert_null(find_table("SLIT"));
 	madt = find_table("APIC");
 	assert_non_null(madt);
 	memcpy(&len, madt + 4, 4);
@@ -104,9 +107,76 @@ writes_acpi(void **state)
 	assert_true(dsdt_has(ram + at, GPA_PCI_BARS));
 	assert_true(dsdt_has(ram + at, GPA_PCI_BARS + GPA_PCI_BARS_SIZE - 1));
 	assert_true(dsdt_has(ram + at, GPA_ECAM));
-	assert_int_equal(boot_write_acpi(&m, 64, &e), 0);
-	assert_int_equal(boot_write_acpi(&m, 0, &e), -EINVAL);
-	assert_int_equal(boot_write_acpi(&m, 65, &e), -EINVAL);
+	in.n_vcpus = 64;
+	assert_int_equal(boot_write_acpi(&m, &in, &e), 0);
+	in.n_vcpus = 0;
+	assert_int_equal(boot_write_acpi(&m, &in, &e), -EINVAL);
+	in.n_vcpus = 65;
+	assert_int_equal(boot_write_acpi(&m, &in, &e), -EINVAL);
+}
+
+static uint64_t
+field(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, p, n);
+	return v;
+}
+
+/* What a guest reads of its nodes: each CPU, each piece of memory, each distance. */
+static void
+tells_cells(void **state)
+{
+	static const struct vmm_cell cell[3] = {
+		{.distance = {10, 20, 30}},
+		{.distance = {20, 10, 40}},
+		{.distance = {30, 40, 10}},
+	};
+	struct mem m = {.region = {{.gpa = 0, .size = RAM, .hva = ram}},
+			.n = 1,
+			.span = {{0, 0xa0000000, 0, -1},
+				 {0xa0000000, 0x20000000, 1, -1},
+				 {0x100000000, 0x80000000, 1, -1},
+				 {0x180000000, 0x40000000, 2, -1}},
+			.n_spans = 4};
+	struct vmm_vcpu vcpu[VMM_VCPUS_MAX];
+	struct boot_params_in in = {.n_vcpus = 64, .vcpu = vcpu, .cell = cell, .n_cells = 3};
+	unsigned int cpus = 0, spans = 0;
+	uint8_t *t;
+
+	for (unsigned int i = 0; i < 64; i++)
+		vcpu[i] = (struct vmm_vcpu){.cpu = -1, .cell = i % 3};
+	assert_int_equal(boot_write_acpi(&m, &in, &e), 0);
+	t = find_table("SRAT");
+	assert_non_null(t);
+	for (size_t i = 48; i < field(t + 4, 4); i += t[i + 1]) {
+		const uint8_t *p = t + i;
+
+		if (p[0] == 0) {
+			assert_int_equal(p[1], 16);
+			assert_int_equal(p[3], cpus);
+			assert_int_equal(p[2], cpus++ % 3);
+			assert_int_equal(field(p + 4, 4), 1);
+		} else {
+			assert_int_equal(p[0], 1);
+			assert_int_equal(p[1], 40);
+			assert_int_equal(field(p + 2, 4), m.span[spans].cell);
+			assert_int_equal(field(p + 8, 8), m.span[spans].gpa);
+			assert_int_equal(field(p + 16, 8), m.span[spans++].size);
+			assert_int_equal(field(p + 28, 4), 1);
+		}
+	}
+	assert_int_equal(cpus, 64);
+	assert_int_equal(spans, 4);
+	t = find_table("SLIT");
+	assert_non_null(t);
+	assert_int_equal(field(t + 4, 4), 44 + 9);
+	assert_int_equal(field(t + 36, 8), 3);
+	for (unsigned int i = 0; i < 9; i++)
+		assert_int_equal(t[44 + i], cell[i / 3].distance[i % 3]);
+	in.n_cells = VMM_CELLS_MAX + 1;
+	assert_int_equal(boot_write_acpi(&m, &in, &e), -EINVAL);
 }
 
 int
@@ -114,6 +184,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_acpi),
+		cmocka_unit_test(tells_cells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
