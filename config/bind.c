@@ -8,24 +8,14 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "config/bind_priv.h"
 #include "config/near.h"
 #include "config/text.h"
 #include "config/types.h"
 #include "config/value.h"
 
-struct binder {
-	struct problems *p;
-	char who[256];
-};
-
 static const char *const kind_words[] = {
 	[NODE_SCALAR] = "a single value", [NODE_MAP] = "a mapping", [NODE_LIST] = "a list"};
-
-#define complain(b, n, ...)                                                                        \
-	do {                                                                                       \
-		problem_add((b)->p, (n)->file, &(n)->where, (b)->who, __VA_ARGS__);                \
-		(n)->bad = true;                                                                   \
-	} while (0)
 
 static int bind_object(struct binder *b, const struct config_schema *s, struct node *n, void *base);
 
@@ -38,9 +28,8 @@ find_key(const struct config_schema *s, const char *name)
 	return NULL;
 }
 
-/* Whether @n, when it is there, has the kind that is wanted. Nothing written counts as empty. */
-static bool
-has_kind(struct binder *b, const char *name, enum node_kind kind, struct node *n)
+bool
+bind_has_kind(struct binder *b, const char *name, enum node_kind kind, struct node *n)
 {
 	if (!n || n->bad)
 		return false;
@@ -84,7 +73,7 @@ bind_scalar(struct binder *b, const struct config_key *k, struct node *n, void *
 		return;
 	if (n->null)
 		complain(b, n, "%s has no value", k->name);
-	else if (has_kind(b, k->name, NODE_SCALAR, n) && type_parse(k, n->text, base, why) < 0)
+	else if (bind_has_kind(b, k->name, NODE_SCALAR, n) && type_parse(k, n->text, base, why) < 0)
 		complain(b, n, "%s %s", k->name, why);
 }
 
@@ -106,7 +95,7 @@ bind_index(struct binder *b, const struct config_key *k, struct node *n, int *fi
 			 text_quote(n->key->text, quoted), index_map_size(k) - 1);
 		return;
 	}
-	if (!has_kind(b, k->name, NODE_SCALAR, n))
+	if (!bind_has_kind(b, k->name, NODE_SCALAR, n))
 		return;
 	if (value_number(n->text, &v) < 0 || v < 0 || v > k->max)
 		complain(b, n, "%s %" PRId64 ": %s is not 0..%" PRId64, k->name, i,
@@ -157,7 +146,7 @@ bind_list(struct binder *b, const struct config_key *k, struct node *n, void *ba
 	char *items;
 	int r = 0;
 
-	if (!n || !has_kind(b, k->name, NODE_LIST, n) || n->n == 0)
+	if (!n || !bind_has_kind(b, k->name, NODE_LIST, n) || n->n == 0)
 		return 0;
 	if (n->n > (size_t)k->max) {
 		complain(b, n, "%s has %zu items; at most %" PRId64 " are possible", k->name, n->n,
@@ -184,19 +173,35 @@ static int
 bind_key(struct binder *b, const struct config_schema *s, const struct config_key *k,
 	 struct node *n, void *base)
 {
-	if (type_is_scalar(k->type))
-		bind_scalar(b, k, n, base);
-	else if (k->type == KEY_INDEX_MAP)
+	bool given = n != NULL;
+
+	if ((k->flags & KEY_ONE_OF) && !given)
+		return 0;
+	if (k->flags & KEY_ONE_OF)
+		field_store((char *)base + s->tag, s->tag_width, k->tag);
+	if (k->flags & KEY_GIVEN)
+		memcpy((char *)base + k->aux, &given, sizeof(given));
+	switch (k->type) {
+	case KEY_LATER:
+		return 0;
+	case KEY_INDEX_MAP:
 		bind_index_map(b, k, n, base);
-	else if (k->type == KEY_LIST)
+		return 0;
+	case KEY_LABELS:
+		bind_labels(b, k, n, base);
+		return 0;
+	case KEY_TEXT:
+		return bind_text(b, k, n, base);
+	case KEY_TREE:
+		return bind_tree(b, k, n, base);
+	case KEY_LIST:
 		return bind_list(b, k, n, base);
-	else if (k->type == KEY_OBJECT)
+	case KEY_OBJECT:
 		return bind_object(b, k->sub, n, base);
-	else if (k->type == KEY_CHOICE && n) {
-		field_store((char *)base + s->tag, sizeof(int), k->min);
-		return bind_object(b, k->sub, n, base);
+	default:
+		bind_scalar(b, k, n, base);
+		return 0;
 	}
-	return 0;
 }
 
 /* "kernel or probe", the choices of @s. */
@@ -207,15 +212,32 @@ list_choices(const struct config_schema *s, char *buf, size_t size)
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < s->n; i++)
-		left += s->key[i].type == KEY_CHOICE;
+		left += (s->key[i].flags & KEY_ONE_OF) != 0;
 	for (size_t i = 0; i < s->n; i++) {
 		const char *glue = len == 0 ? "" : left == 1 ? " or " : ", ";
 
-		if (s->key[i].type != KEY_CHOICE)
+		if (!(s->key[i].flags & KEY_ONE_OF))
 			continue;
 		snprintf(buf + len, size - len, "%s%s", glue, s->key[i].name);
 		len = strlen(buf);
 		left--;
+	}
+}
+
+/* Keys that go with another choice than @taken, the one that was made. */
+static void
+check_belongs(struct binder *b, const struct config_schema *s, struct node *n,
+	      const struct node *taken)
+{
+	const struct config_key *choice = find_key(s, taken->key->text);
+
+	for (const struct node *c = n->first; c; c = c->next) {
+		const struct config_key *k = find_key(s, c->key->text);
+
+		if (k && (k->flags & KEY_BELONGS) && k->tag != choice->tag)
+			problem_add(b->p, c->key->file, &c->key->where, b->who,
+				    "key %s is not for a %s with %s; leave it out", k->name,
+				    s->what, choice->name);
 	}
 }
 
@@ -232,7 +254,7 @@ check_choice(struct binder *b, const struct config_schema *s, struct node *n)
 		const struct config_key *k = find_key(s, c->key->text);
 
 		later |= k && k->type == KEY_LATER;
-		if (!k || k->type != KEY_CHOICE)
+		if (!k || !(k->flags & KEY_ONE_OF))
 			continue;
 		if (taken)
 			problem_add(b->p, c->key->file, &c->key->where, b->who,
@@ -241,7 +263,9 @@ check_choice(struct binder *b, const struct config_schema *s, struct node *n)
 		else
 			taken = c;
 	}
-	if (!taken && !later)
+	if (taken)
+		check_belongs(b, s, n, taken);
+	else if (!later)
 		complain(b, n, "%s needs one of %s", s->what, choices);
 }
 
@@ -258,7 +282,7 @@ check_required(struct binder *b, const struct config_schema *s, struct node *n)
 				    "key %s is missing in %s (%s)", text_quote(k->name, quoted),
 				    s->what, k->help);
 	}
-	if (s->has_tag)
+	if (s->tag_width)
 		check_choice(b, s, n);
 }
 
@@ -274,7 +298,7 @@ check_mapping(struct binder *b, const struct config_schema *s, struct node *n)
 static int
 bind_object(struct binder *b, const struct config_schema *s, struct node *n, void *base)
 {
-	bool given = has_kind(b, s->what, NODE_MAP, n);
+	bool given = bind_has_kind(b, s->what, NODE_MAP, n);
 	int r;
 
 	if (given)
@@ -294,10 +318,10 @@ bind_object(struct binder *b, const struct config_schema *s, struct node *n, voi
 
 int
 bind_document(const struct config_schema *s, struct node *n, const char *who, struct problems *p,
-	      void *base)
+	      struct arena *store, void *base)
 {
 	const struct node *name = node_deepest(n, "metadata.name");
-	struct binder b = {.p = p};
+	struct binder b = {.p = p, .store = store};
 
 	snprintf(b.who, sizeof(b.who), "%s", who);
 	memcpy(base, &name->where, sizeof(name->where));

@@ -74,13 +74,30 @@ check_names(struct draft *d)
 	}
 }
 
+/* The settings of a virtual function hold its interface's address, once there is one. */
+static void
+copy_macs(struct site *s)
+{
+	for (size_t v = 0; v < s->n_vnfs; v++)
+		for (size_t i = 0; i < s->vnfs[v].n_interfaces; i++)
+			memcpy(s->vnfs[v].interfaces[i].vf.mac, s->vnfs[v].interfaces[i].mac,
+			       sizeof(s->vnfs[v].interfaces[i].mac));
+}
+
 int
 check_site(struct draft *d)
 {
+	int r;
+
 	check_names(d);
 	for (size_t i = 0; i < d->site->n_vnfs; i++)
 		check_vnf(d, i);
 	check_networks(d);
 	check_sockets(d);
-	return mac_assign(d);
+	check_devices(d);
+	check_functions(d);
+	check_cids(d);
+	r = mac_assign(d);
+	copy_macs(d->site);
+	return r;
 }

@@ -67,6 +67,24 @@ check_networks(struct draft *d)
 	}
 }
 
+void
+check_cids(struct draft *d)
+{
+	const struct site_vnf *v = d->site->vnfs;
+	char who[WHO_LEN], other[WHO_LEN];
+
+	for (size_t i = 1; i < d->site->n_vnfs; i++) {
+		for (size_t j = 0; j < i && v[i].vsock_cid; j++) {
+			if (v[i].vsock_cid != v[j].vsock_cid)
+				continue;
+			check_fail(d, d->vnf_doc[i], "spec.vsock.cid", who_vnf(&v[i], who),
+				   "cid %u already belongs to %s", v[i].vsock_cid,
+				   who_vnf(&v[j], other));
+			break;
+		}
+	}
+}
+
 static void
 check_socket(struct draft *d, size_t v, size_t i)
 {

@@ -96,6 +96,59 @@ check_interface_names(struct draft *d, size_t vnf)
 	}
 }
 
+static void
+check_disks(struct draft *d, size_t vnf, const char *who)
+{
+	struct site_vnf *v = &d->site->vnfs[vnf];
+	struct node *list = node_find(d->vnf_doc[vnf], "spec.disks");
+
+	for (size_t i = 0; i < v->n_disks; i++) {
+		struct site_disk *disk = &v->disks[i];
+
+		if (disk->kind == DISK_CLOUD_INIT) { /* made by us, for reading once */
+			disk->read_only = true;
+			disk->direct = false;
+		}
+		for (size_t j = 0; j < i && disk->name[0]; j++) {
+			const struct where *w = &v->disks[j].where;
+
+			if (strcmp(disk->name, v->disks[j].name) != 0)
+				continue;
+			check_fail(d, node_item(list, i), "name", who,
+				   "two disks are called %s; the other one is at %s:%u:%u",
+				   disk->name, w->file, w->line, w->column);
+			break;
+		}
+	}
+}
+
+/* Guest NUMA nodes are equal parts, each on a host node of its own. */
+static void
+check_cells(struct draft *d, struct node *doc, const struct site_vnf *v, const char *who)
+{
+	const struct site_memory *m = &v->memory;
+
+	if (v->cells < 2 || !node_sound(doc, "spec.numa.cells"))
+		return;
+	if (v->cpu.vcpus % v->cells && node_sound(doc, "spec.cpu.vcpus"))
+		check_fail(d, doc, "spec.numa.cells", who,
+			   "%u vcpus cannot be shared out evenly to %u cells; vcpus %u would be",
+			   v->cpu.vcpus, v->cells,
+			   (v->cpu.vcpus + v->cells - 1) / v->cells * v->cells);
+	if (m->size && m->size % m->page_size == 0 && m->size / m->page_size % v->cells &&
+	    node_sound(doc, "spec.memory.size") && node_sound(doc, "spec.memory.pageSize"))
+		check_fail(d, doc, "spec.numa.cells", who,
+			   "%" PRIu64 " pages of memory cannot be shared out evenly to %u cells",
+			   m->size / m->page_size, v->cells);
+	if (v->cpu.policy == CPU_SHARED && node_sound(doc, "spec.cpu.policy"))
+		check_fail(d, doc, "spec.numa.cells", who,
+			   "cells needs cpu policy dedicated: vCPUs that float have no node");
+	if (v->numa_node != NODE_AUTO)
+		check_fail(d, doc, "spec.numa.node", who,
+			   "node says one host node, cells %u need %u; leave one of them out",
+			   v->cells, v->cells);
+}
+
 void
 check_vnf(struct draft *d, size_t vnf)
 {
@@ -108,4 +161,6 @@ check_vnf(struct draft *d, size_t vnf)
 	check_pins(d, doc, v, who);
 	check_realtime(d, doc, v, who);
 	check_interface_names(d, vnf);
+	check_disks(d, vnf, who);
+	check_cells(d, doc, v, who);
 }

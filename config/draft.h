@@ -34,6 +34,9 @@ void check_names(struct draft *d);           /* two documents with one name */
 void check_vnf(struct draft *d, size_t vnf); /* contradictions inside one VNF */
 void check_networks(struct draft *d);        /* references to Networks */
 void check_sockets(struct draft *d);         /* one vhost-user socket, two interfaces */
+void check_devices(struct draft *d);         /* one physical function, two devices */
+void check_functions(struct draft *d);       /* references to devices, more than they have */
+void check_cids(struct draft *d);            /* one vsock address, two VNFs */
 int mac_assign(struct draft *d);             /* one address, two interfaces; automatic ones */
 
 #define WHO_LEN 192

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/port.h"
 #include "config/bind.h"
 #include "config/load.h"
 #include "config/schema.h"
+#include "config/text.h"
 #include "config/types.h"
 #include "config/value.h"
 
@@ -40,7 +42,7 @@ dump_scalar(struct dumper *d, const struct config_key *k, const char *base)
 
 	fputc(' ', d->out);
 	type_print(k, base, d->site, d->out);
-	if (k->type == KEY_MAC) {
+	if (k->type == KEY_MAC && (k->flags & KEY_AUTO)) {
 		memcpy(&is_auto, base + k->aux, sizeof(is_auto));
 		if (is_auto)
 			fprintf(d->out, " # %s",
@@ -63,11 +65,42 @@ dump_list(struct dumper *d, const struct config_key *k, const char *base, unsign
 }
 
 static void
+dump_labels(struct dumper *d, const struct config_key *k, const char *base)
+{
+	size_t n;
+
+	memcpy(&n, base + k->aux, sizeof(n));
+	fputs(" [", d->out);
+	for (size_t i = 0; i < n; i++)
+		fprintf(d->out, "%s\"%s\"", i ? ", " : "", base + k->offset + i * NAME_MAX_LEN);
+	fputs("]\n", d->out);
+}
+
+static const char *
+text_of(const struct config_key *k, const char *base)
+{
+	const char *text;
+
+	memcpy(&text, base + k->offset, sizeof(text));
+	return text;
+}
+
+static void
+dump_text(struct dumper *d, const struct config_key *k, const char *base)
+{
+	fputc(' ', d->out);
+	if (k->type == KEY_TREE)
+		fputs(text_of(k, base), d->out);
+	else
+		text_print(text_of(k, base), d->out);
+	fputc('\n', d->out);
+}
+
+static void
 dump_key(struct dumper *d, const struct config_key *k, const char *base, unsigned int indent)
 {
 	switch (k->type) {
 	case KEY_OBJECT:
-	case KEY_CHOICE:
 		fputc('\n', d->out);
 		dump_object(d, k->sub, base, indent + 2, false);
 		break;
@@ -77,10 +110,34 @@ dump_key(struct dumper *d, const struct config_key *k, const char *base, unsigne
 	case KEY_INDEX_MAP:
 		dump_index_map(d, k, base);
 		break;
+	case KEY_LABELS:
+		dump_labels(d, k, base);
+		break;
+	case KEY_TEXT:
+	case KEY_TREE:
+		dump_text(d, k, base);
+		break;
 	default:
 		dump_scalar(d, k, base);
 		break;
 	}
+}
+
+/* Whether the struct at @base has something to say under this key. */
+static bool
+is_told(const struct config_schema *s, const struct config_key *k, const char *base)
+{
+	bool given = true;
+
+	if (k->type == KEY_LATER)
+		return false;
+	if (k->flags & (KEY_ONE_OF | KEY_BELONGS))
+		return field_load(base + s->tag, s->tag_width) == k->tag;
+	if (k->flags & KEY_GIVEN)
+		memcpy(&given, base + k->aux, sizeof(given));
+	if (k->type == KEY_TEXT || k->type == KEY_TREE)
+		given = text_of(k, base) != NULL;
+	return given;
 }
 
 /* Each key on a line of its own; in a list the first of them gets the dash. */
@@ -93,9 +150,7 @@ dump_object(struct dumper *d, const struct config_schema *s, const char *base, u
 	for (size_t i = 0; i < s->n; i++) {
 		const struct config_key *k = &s->key[i];
 
-		if (k->type == KEY_LATER)
-			continue;
-		if (k->type == KEY_CHOICE && field_load(base + s->tag, sizeof(int)) != k->min)
+		if (!is_told(s, k, base))
 			continue;
 		fprintf(d->out, "%*s%s%s:", (int)(dash ? indent - 2 : indent), "", dash ? "- " : "",
 			k->name);

@@ -54,7 +54,7 @@ add_network(struct draft *d, struct node *doc, const char *who)
 	s->networks = items;
 	if (r < 0)
 		return r;
-	return bind_document(&config_kind[KIND_NETWORK].schema, doc, who, &d->problems,
+	return bind_document(&config_kind[KIND_NETWORK].schema, doc, who, &d->problems, s->store,
 			     &s->networks[s->n_networks++]);
 }
 
@@ -72,7 +72,7 @@ add_vnf(struct draft *d, struct node *doc, const char *who, const char *base_dir
 		return r;
 	v = &s->vnfs[s->n_vnfs++];
 	memcpy(v->base_dir, base_dir, strlen(base_dir) + 1);
-	return bind_document(&config_kind[KIND_VNF].schema, doc, who, &d->problems, v);
+	return bind_document(&config_kind[KIND_VNF].schema, doc, who, &d->problems, s->store, v);
 }
 
 static int
@@ -87,7 +87,7 @@ add_host(struct draft *d, struct node *doc, const char *who)
 		return 0;
 	}
 	d->host_doc = doc;
-	return bind_document(&config_kind[KIND_HOST].schema, doc, who, &d->problems,
+	return bind_document(&config_kind[KIND_HOST].schema, doc, who, &d->problems, d->site->store,
 			     &d->site->host);
 }
 
@@ -214,9 +214,12 @@ site_free(struct site *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->n_vnfs; i++)
+	for (size_t i = 0; i < s->n_vnfs; i++) {
 		free(s->vnfs[i].interfaces);
+		free(s->vnfs[i].disks);
+	}
 	free(s->vnfs);
+	free(s->host.devices);
 	free(s->networks);
 	if (s->store)
 		arena_free(s->store);
@@ -245,7 +248,8 @@ default_host(struct draft *d)
 	if (d->host_doc)
 		return 0;
 	memcpy(h->name, "default", sizeof("default"));
-	return bind_document(&config_kind[KIND_HOST].schema, &nothing, "host", &d->problems, h);
+	return bind_document(&config_kind[KIND_HOST].schema, &nothing, "host", &d->problems,
+			     d->site->store, h);
 }
 
 /* The end of every load: cross-checks, then either the site or the problems. */

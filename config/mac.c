@@ -62,9 +62,20 @@ kind_key(enum interface_kind kind)
 {
 	static const char *const path[] = {[IF_SWITCH] = "switch.mac",
 					   [IF_TAP] = "tap.mac",
-					   [IF_VHOST_USER] = "vhostUser.mac"};
+					   [IF_VHOST_USER] = "vhostUser.mac",
+					   [IF_SRIOV] = "sriov.mac"};
 
 	return path[kind];
+}
+
+/* The physical function that has @mac itself, or NULL. */
+static const struct site_device *
+device_with(const struct site_host *h, const uint8_t mac[6])
+{
+	for (size_t i = 0; i < h->n_devices; i++)
+		if (h->devices[i].by_mac && memcmp(h->devices[i].mac, mac, 6) == 0)
+			return &h->devices[i];
+	return NULL;
 }
 
 static void
@@ -74,12 +85,17 @@ take_given(struct draft *d, struct mac_set *set, size_t v, size_t i)
 	const struct site_interface *own = &vnf->interfaces[i];
 	struct node *n = interface_node(d, v, i);
 	char who[WHO_LEN], other[WHO_LEN], mac[VALUE_LEN];
+	const struct site_device *dev = device_with(&d->site->host, own->mac);
 	struct mac_owner *o;
 
 	if (own->mac_auto || !node_find(n, kind_key(own->kind)))
 		return;
 	o = set_find(set, own->mac);
-	if (o->interface)
+	if (dev)
+		check_fail(d, n, kind_key(own->kind), who_interface(vnf, own, who),
+			   "mac %s is device %s's own; an interface needs another",
+			   value_format_mac(own->mac, mac), dev->name);
+	else if (o->interface)
 		check_fail(d, n, kind_key(own->kind), who_interface(vnf, own, who),
 			   "mac %s already belongs to %s at %s:%u:%u",
 			   value_format_mac(own->mac, mac),

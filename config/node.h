@@ -22,6 +22,7 @@ enum node_kind { NODE_SCALAR, NODE_MAP, NODE_LIST };
 
 struct node {
 	enum node_kind kind;
+	bool plain;        /* a scalar without quotes */
 	bool null;         /* a plain scalar "", "~" or "null" */
 	bool bad;          /* complained about already: says nothing about what was meant */
 	unsigned int file; /* number of its file in this load */

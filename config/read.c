@@ -146,7 +146,8 @@ read_scalar(struct reader *r, const yaml_event_t *ev, struct node **ret)
 		problem_add(r->p, n->file, &n->where, NULL, "a NUL byte in a text");
 		n->bad = true;
 	}
-	if (ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	if (n->plain)
 		n->null = len == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 	n->text = arena_text(r->arena, text, len);
 	if (!n->text)

@@ -14,19 +14,22 @@ enum key_type {
 	KEY_LATER,     /* part of the vocabulary, refused as "not supported yet" */
 	KEY_STRING,    /* char[width]; min..width-1 bytes */
 	KEY_LABEL,     /* char[width]: an RFC 1123 label */
-	KEY_REF,       /* the name of a Network; resolved by the cross-checks into a size_t */
+	KEY_REF,       /* a name of what ref says; resolved by the cross-checks into a size_t */
 	KEY_NUMBER,    /* integer of width bytes, min..max, or one of words */
 	KEY_SIZE,      /* likewise, in bytes */
 	KEY_DURATION,  /* likewise, in nanoseconds */
-	KEY_RATE,      /* likewise, in bits a second */
+	KEY_RATE,      /* likewise, in bits a second; the field holds it divided by scale */
 	KEY_ENUM,      /* integer of width bytes (0: not stored), one of words */
 	KEY_BOOL,      /* bool */
 	KEY_CPUS,      /* struct cpuset of CPUs up to max; "auto" sets the bool at aux */
 	KEY_MAC,       /* uint8_t[6]; "auto" sets the bool at aux */
+	KEY_PCI,       /* struct pci_addr */
+	KEY_TEXT,      /* char *, kept in the site's store: at most max bytes in several lines */
+	KEY_TREE,      /* likewise: any mapping, kept as JSON */
+	KEY_LABELS,    /* char[][NAME_MAX_LEN]: labels, no two alike; their number at aux */
 	KEY_INDEX_MAP, /* int[max + 1], -1 where nothing is said; "auto": all of it */
 	KEY_OBJECT,    /* the keys of sub, in the same struct */
-	KEY_CHOICE, /* likewise; exactly one choice of an object is given; min: the tag's value */
-	KEY_LIST,   /* pointer to structs of sub->size bytes; their number, a size_t, at aux */
+	KEY_LIST,      /* pointer to structs of sub->size bytes; their number, a size_t, at aux */
 	KEY_TYPES
 };
 
@@ -34,11 +37,16 @@ enum key_type {
 #define KEY_AUTO     (1u << 1) /* "auto" is allowed */
 #define KEY_NONE     (1u << 2) /* KEY_CPUS: "none" is allowed */
 #define KEY_WHERE    (1u << 3) /* where the value stands goes to the struct where at where */
+#define KEY_ONE_OF   (1u << 4) /* exactly one such key of an object is given; the tag says which */
+#define KEY_BELONGS  (1u << 5) /* only beside the KEY_ONE_OF key with the same tag */
+#define KEY_GIVEN    (1u << 6) /* KEY_OBJECT: the bool at aux says whether it was written */
 
 struct config_word {
 	const char *name; /* NULL ends the list */
 	int64_t value;
 };
+
+enum key_ref { REF_NETWORK, REF_DEVICE };
 
 struct config_schema;
 
@@ -50,6 +58,9 @@ struct config_key {
 	size_t aux, where;
 	int64_t min, max;
 	int64_t step;     /* 0, or what the value has to be a multiple of */
+	int64_t scale;    /* 0, or what the value is divided by before it is stored */
+	int64_t tag;      /* KEY_ONE_OF, KEY_BELONGS */
+	enum key_ref ref; /* KEY_REF */
 	const char *dflt; /* as it would be written; NULL: none, the field stays zero */
 	const struct config_word *words;
 	const struct config_schema *sub;
@@ -61,9 +72,8 @@ struct config_schema {
 	const char *what; /* "cpu", "interface": in messages */
 	const struct config_key *key;
 	size_t n;
-	/* Objects with KEY_CHOICE keys: the int-sized field that says which was taken. */
-	bool has_tag;
-	size_t tag;
+	/* Objects with KEY_ONE_OF keys: the integer that says which was taken; width 0 elsewhere. */
+	size_t tag, tag_width;
 	size_t size; /* items of a list, documents: of the struct, which begins with struct where */
 };
 

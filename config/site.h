@@ -115,10 +115,10 @@ struct site_disk {
 	enum disk_kind kind;
 	char image[SITE_PATH_MAX]; /* DISK_IMAGE: raw file or block device; relative to base_dir */
 	struct where image_where;
-	bool read_only;     /* always true for a seed */
-	bool direct;        /* O_DIRECT: the host's page cache is not used; default true */
-	uint16_t queues;    /* 1..VMM_DISK_QUEUES_MAX; default 1 */
-	char *user_data;    /* DISK_CLOUD_INIT: the files of a NoCloud seed; owned, NULL: none */
+	bool read_only;  /* always true for a seed */
+	bool direct;     /* O_DIRECT: the host's page cache is not used; default true */
+	uint16_t queues; /* 1..VMM_DISK_QUEUES_MAX; default 1 */
+	char *user_data; /* DISK_CLOUD_INIT: the files of a NoCloud seed; the site's, NULL: none */
 	char *network_data; /* network-config, as YAML (JSON is YAML); likewise */
 };
 
@@ -178,7 +178,7 @@ struct site {
 	size_t n_networks;
 	struct site_vnf *vnfs; /* in file order */
 	size_t n_vnfs;
-	void *store; /* strings that where.file points to; private to config/ */
+	void *store; /* strings that the site points to; private to config/ */
 };
 
 #endif

@@ -2,7 +2,6 @@
 #include "config/text.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The character at @p and how many bytes it takes. libyaml has checked the encoding already. */
@@ -41,6 +40,52 @@ text_is_plain(const char *text, size_t len)
 		if (!is_plain(decode((const unsigned char *)text + i, len - i, &step)))
 			return false;
 	return true;
+}
+
+bool
+text_is_lines(const char *text, size_t len)
+{
+	size_t step;
+
+	for (size_t i = 0; i < len; i += step) {
+		uint32_t c = decode((const unsigned char *)text + i, len - i, &step);
+
+		if (!is_plain(c) && c != '\n' && c != '\t')
+			return false;
+	}
+	return true;
+}
+
+const char *
+text_escape(char c)
+{
+	switch (c) {
+	case '\n':
+		return "\\n";
+	case '\t':
+		return "\\t";
+	case '"':
+		return "\\\"";
+	case '\\':
+		return "\\\\";
+	default:
+		return NULL;
+	}
+}
+
+void
+text_print(const char *text, FILE *out)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		const char *escape = text_escape(*text);
+
+		if (escape)
+			fputs(escape, out);
+		else
+			fputc(*text, out);
+	}
+	fputc('"', out);
 }
 
 const char *

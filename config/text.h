@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define QUOTED_LEN 72 /* enough for a name of 63 bytes */
 
@@ -15,6 +16,16 @@
  * characters, line separators, byte order marks or changes of writing direction.
  */
 bool text_is_plain(const char *text, size_t len);
+
+/* Likewise, but line breaks ("\n") and tabs may be in it. */
+bool text_is_lines(const char *text, size_t len);
+
+/*
+ * How @c of plain text or lines is written between double quotes, so that YAML and JSON read it back;
+ * NULL: as it is.
+ */
+const char *text_escape(char c);
+void text_print(const char *text, FILE *out); /* with the quotes */
 
 /* Makes @text safe for one line of a terminal or a log, cut to fit. Returns @buf. */
 const char *text_quote(const char *text, char buf[QUOTED_LEN]);

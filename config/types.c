@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cpuset.h"
+#include "base/pci.h"
 #include "base/util.h"
 #include "config/near.h"
 #include "config/text.h"
@@ -117,13 +118,7 @@ parse_string(const struct config_key *k, const char *text, void *field, char *wh
 static void
 print_string(const struct config_key *k, const void *field, FILE *out)
 {
-	fputc('"', out);
-	for (const char *p = field; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			fputc('\\', out);
-		fputc(*p, out);
-	}
-	fputc('"', out);
+	text_print(field, out);
 }
 
 static int
@@ -142,7 +137,7 @@ parse_label(const struct config_key *k, const char *text, void *field, char *why
 	return r < 0 ? r : parse_string(k, text, field, why);
 }
 
-/* Resolved later, when all networks are known: only the form is checked here. */
+/* Resolved later, when all documents are known: only the form is checked here. */
 static int
 parse_ref(const struct config_key *k, const char *text, void *field, char *why)
 {
@@ -199,12 +194,12 @@ parse_number(const struct config_key *k, const char *text, void *field, char *wh
 		return not_a(k, text, t->what, why);
 	if (r < 0 || (!w && (v < k->min || v > k->max)))
 		return out_of_range(k, text, why);
-	if (k->step && v % k->step != 0) {
+	if (!w && k->step && v % k->step != 0) {
 		snprintf(why, COMPLAINT_LEN, "%s is not a multiple of %s", text_quote(text, quoted),
 			 format_number(k, k->step, step));
 		return -EINVAL;
 	}
-	field_store(field, k->width, v);
+	field_store(field, k->width, k->scale ? v / k->scale : v);
 	return 0;
 }
 
@@ -215,6 +210,9 @@ print_number(const struct config_key *k, const void *field, FILE *out)
 	const char *name = word_name(k, v);
 	char buf[VALUE_LEN];
 
+	if (v < 0 && k->min >= 0)
+		v &= UINT32_MAX; /* an unsigned field of 4 bytes */
+	v *= k->scale ? k->scale : 1;
 	fputs(name ? name : format_number(k, v, buf), out);
 }
 
@@ -301,9 +299,8 @@ parse_mac(const struct config_key *k, const char *text, void *field, char *why)
 	uint8_t mac[6];
 
 	if (value_mac(text, mac) < 0) {
-		snprintf(why, COMPLAINT_LEN,
-			 "%s is not six bytes such as \"02:00:00:00:01:01\", or auto",
-			 text_quote(text, quoted));
+		snprintf(why, COMPLAINT_LEN, "%s is not six bytes such as \"02:00:00:00:01:01\"%s",
+			 text_quote(text, quoted), k->flags & KEY_AUTO ? ", or auto" : "");
 		return -EINVAL;
 	}
 	if ((mac[0] & 1) || memcmp(mac, zero, sizeof(mac)) == 0) {
@@ -323,6 +320,32 @@ print_mac(const struct config_key *k, const void *field, FILE *out)
 	fprintf(out, "\"%s\"", value_format_mac(field, buf));
 }
 
+static int
+parse_pci(const struct config_key *k, const char *text, void *field, char *why)
+{
+	char quoted[QUOTED_LEN];
+
+	if (pci_addr_parse(text, field) == 0)
+		return 0;
+	snprintf(why, COMPLAINT_LEN, "%s is not a PCI address such as \"0000:01:00.0\"",
+		 text_quote(text, quoted));
+	return -EINVAL;
+}
+
+static void
+print_pci(const struct config_key *k, const void *field, FILE *out)
+{
+	char buf[PCI_ADDR_LEN];
+
+	fprintf(out, "\"%s\"", pci_addr_format(field, buf));
+}
+
+static const char *
+ref_name(const struct config_key *k, const struct site *site, size_t i)
+{
+	return k->ref == REF_DEVICE ? site->host.devices[i].name : site->networks[i].name;
+}
+
 static const struct type type[KEY_TYPES] = {
 	[KEY_STRING] = {.parse = parse_string, .print = print_string},
 	[KEY_LABEL] = {.parse = parse_label, .print = print_label},
@@ -336,6 +359,7 @@ static const struct type type[KEY_TYPES] = {
 	[KEY_BOOL] = {.parse = parse_bool, .print = print_bool},
 	[KEY_CPUS] = {.parse = parse_cpus, .print = print_cpus},
 	[KEY_MAC] = {.parse = parse_mac, .print = print_mac},
+	[KEY_PCI] = {.parse = parse_pci, .print = print_pci},
 };
 
 bool
@@ -370,7 +394,7 @@ type_print(const struct config_key *k, const void *base, const struct site *site
 		fputs("auto", out);
 	} else if (k->type == KEY_REF) {
 		memcpy(&i, field, sizeof(i));
-		fprintf(out, "\"%s\"", site->networks[i].name);
+		fprintf(out, "\"%s\"", ref_name(k, site, i));
 	} else {
 		type[k->type].print(k, field, out);
 	}

@@ -95,6 +95,35 @@ assert_same_interface(const struct site_interface *a, const struct site_interfac
 	assert_string_equal(a->bridge, b->bridge);
 	assert_string_equal(a->socket, b->socket);
 	assert_int_equal(a->role, b->role);
+	assert_int_equal(a->device, b->device);
+	assert_memory_equal(a->vf.mac, b->vf.mac, sizeof(a->vf.mac));
+	assert_int_equal(a->vf.vlan, b->vf.vlan);
+	assert_int_equal(a->vf.qos, b->vf.qos);
+	assert_int_equal(a->vf.trust, b->vf.trust);
+	assert_int_equal(a->vf.spoof_check, b->vf.spoof_check);
+	assert_int_equal(a->vf.link, b->vf.link);
+	assert_int_equal(a->vf.max_tx_mbps, b->vf.max_tx_mbps);
+}
+
+UNUSED_OK static void
+assert_same_text(const char *a, const char *b)
+{
+	assert_int_equal(a == NULL, b == NULL);
+	if (a)
+		assert_string_equal(a, b);
+}
+
+UNUSED_OK static void
+assert_same_disk(const struct site_disk *a, const struct site_disk *b)
+{
+	assert_string_equal(a->name, b->name);
+	assert_int_equal(a->kind, b->kind);
+	assert_string_equal(a->image, b->image);
+	assert_int_equal(a->read_only, b->read_only);
+	assert_int_equal(a->direct, b->direct);
+	assert_int_equal(a->queues, b->queues);
+	assert_same_text(a->user_data, b->user_data);
+	assert_same_text(a->network_data, b->network_data);
 }
 
 UNUSED_OK static void
@@ -113,7 +142,21 @@ assert_same_vnf(const struct site_vnf *a, const struct site_vnf *b)
 	assert_memory_equal(a->cpu.pin, b->cpu.pin, sizeof(a->cpu.pin));
 	assert_true(cpuset_equal(&a->cpu.realtime_vcpus, &b->cpu.realtime_vcpus));
 	assert_int_equal(a->cpu.realtime_priority, b->cpu.realtime_priority);
+	assert_int_equal(a->cpu.model, b->cpu.model);
 	assert_int_equal(a->numa_node, b->numa_node);
+	assert_int_equal(a->numa_nics, b->numa_nics);
+	assert_int_equal(a->cells, b->cells);
+	assert_int_equal(a->memory.balloon, b->memory.balloon);
+	assert_int_equal(a->console.log_size, b->console.log_size);
+	assert_int_equal(a->console.n_ports, b->console.n_ports);
+	for (size_t i = 0; i < a->console.n_ports; i++)
+		assert_string_equal(a->console.port[i], b->console.port[i]);
+	assert_int_equal(a->has_watchdog, b->has_watchdog);
+	assert_int_equal(a->watchdog, b->watchdog);
+	assert_int_equal(a->vsock_cid, b->vsock_cid);
+	assert_int_equal(a->n_disks, b->n_disks);
+	for (size_t i = 0; i < a->n_disks; i++)
+		assert_same_disk(&a->disks[i], &b->disks[i]);
 	assert_int_equal(a->memory.size, b->memory.size);
 	assert_int_equal(a->memory.page_size, b->memory.page_size);
 	assert_int_equal(a->n_interfaces, b->n_interfaces);
@@ -128,6 +171,16 @@ assert_same_site(const struct site *a, const struct site *b)
 	assert_int_equal(a->host.housekeeping_auto, b->host.housekeeping_auto);
 	assert_true(cpuset_equal(&a->host.housekeeping, &b->host.housekeeping));
 	assert_int_equal(a->host.overlap, b->host.overlap);
+	assert_int_equal(a->host.n_devices, b->host.n_devices);
+	for (size_t i = 0; i < a->host.n_devices; i++) {
+		const struct site_device *x = &a->host.devices[i], *y = &b->host.devices[i];
+
+		assert_string_equal(x->name, y->name);
+		assert_int_equal(x->by_mac, y->by_mac);
+		assert_memory_equal(x->mac, y->mac, sizeof(x->mac));
+		assert_true(pci_addr_equal(&x->pci, &y->pci));
+		assert_int_equal(x->vfs, y->vfs);
+	}
 	assert_int_equal(a->n_networks, b->n_networks);
 	for (size_t i = 0; i < a->n_networks; i++) {
 		assert_string_equal(a->networks[i].name, b->networks[i].name);

@@ -102,7 +102,7 @@ bind_text(const char *yaml, struct thing *ret)
 	memset(ret, 0, sizeof(*ret));
 	assert_non_null(all);
 	assert_int_equal(node_read("t", yaml, strlen(yaml), &arena, &budget, &p, &docs), 0);
-	assert_int_equal(bind_document(&thing_schema, docs->first, "it", &p, ret), 0);
+	assert_int_equal(bind_document(&thing_schema, docs->first, "it", &p, &arena, ret), 0);
 	problem_finish(&p, &out);
 	for (size_t i = 0; i < out.n; i++)
 		snprintf(all + strlen(all), 8192 - strlen(all), "%s%s", i ? "\n" : "",
