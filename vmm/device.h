@@ -67,6 +67,7 @@ extern const struct device_ops virtio_net_vhost_ops;
 extern const struct device_ops virtio_net_tap_ops;
 extern const struct device_ops virtio_console_ops;
 extern const struct device_ops virtio_rng_ops;
+extern const struct device_ops virtio_blk_ops;
 
 /*
  * The reset control register 0xcf9 lies inside the PCI address register's four bytes (0xcf8): the PCI

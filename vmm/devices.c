@@ -44,6 +44,12 @@ console(const struct vmm_start *s, unsigned int index)
 	return false;
 }
 
+static bool
+disk(const struct vmm_start *s, unsigned int index)
+{
+	return index < s->n_disks;
+}
+
 /* @wanted is asked for every index below @max, which is what init() gets. */
 static const struct {
 	const struct device_ops *ops;
@@ -59,6 +65,7 @@ static const struct {
 	{&virtio_net_tap_ops, VMM_NICS_MAX, tap_nic},
 	{&virtio_console_ops, 1, console},
 	{&virtio_rng_ops, 1, always},
+	{&virtio_blk_ops, VMM_DISKS_MAX, disk},
 };
 
 static int

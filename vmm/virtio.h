@@ -107,6 +107,10 @@ struct virtio_ops {
 	 * the kick eventfds.
 	 */
 	void (*kicked)(struct virtio_dev *v, unsigned int q);
+	/* After kicked(), with vm->lock released: for system calls. May be NULL. */
+	void (*after_kick)(struct virtio_dev *v);
+	/* What the driver set in the configuration is forgotten. May be NULL. */
+	void (*reset)(struct virtio_dev *v);
 	/*
 	 * After a pause nobody touches guest memory; resumed() runs before every queue is kicked, with
 	 * v->paused cleared. Main thread. Either may be NULL.
@@ -135,6 +139,12 @@ struct virtio_dev {
 	bool no_any_length; /* this KVM wants ioeventfds with a length */
 	bool started;       /* between start and stop */
 	bool paused;
+	/*
+	 * Buffers that the host's kernel may still read or write after stop(). A reset is complete, and
+	 * says so to the driver (4.1.4.3.1), when there are none: see virtio_settle().
+	 */
+	unsigned int in_flight;
+	bool resetting;
 	/*
 	 * Devices that serve their rings themselves: one for each queue, set before virtio_init(). They
 	 * use virtio_serve_start() and virtio_serve_queue(), also as their ops.
@@ -185,6 +195,9 @@ void virtio_signal(struct virtio_dev *v, unsigned int q);
 void virtio_kick(struct virtio_dev *v, unsigned int q);
 /* Configuration space changed: new generation, interrupt. */
 void virtio_config_changed(struct virtio_dev *v);
+
+/* v->in_flight has become less: completes a reset that waits for 0. */
+void virtio_settle(struct virtio_dev *v);
 
 /*
  * The driver broke the rules: counted, said, DEVICE_NEEDS_RESET set; the device does nothing until it

@@ -47,6 +47,17 @@ virtio_common_reset(struct virtio_dev *v)
 		v->s.queue[q].size = v->queue_size_max;
 		v->s.queue[q].vector = VIRTIO_NO_VECTOR;
 	}
+	if (v->ops->reset)
+		v->ops->reset(v);
+}
+
+void
+virtio_settle(struct virtio_dev *v)
+{
+	if (!v->resetting || v->in_flight)
+		return;
+	v->resetting = false;
+	virtio_common_reset(v);
 }
 
 void
@@ -113,7 +124,8 @@ write_status(struct virtio_dev *v, uint8_t value)
 
 	if (value == 0) {
 		virtio_stop(v);
-		virtio_common_reset(v);
+		v->resetting = true;
+		virtio_settle(v);
 		return;
 	}
 	/* 2.1.1: a driver does not clear bits; NEEDS_RESET is ours. */
@@ -309,7 +321,7 @@ virtio_common_write(struct virtio_dev *v, uint64_t offset, unsigned int size, ui
 {
 	unsigned int width;
 
-	if (offset >= VIRTIO_COMMON_SIZE || offset % size)
+	if (offset >= VIRTIO_COMMON_SIZE || offset % size || v->resetting)
 		return;
 	field_at((unsigned int)offset, &width);
 	if (size != width && !(width == 8 && size == 4))

@@ -341,7 +341,8 @@ void
 virtio_reset(struct virtio_dev *v)
 {
 	virtio_stop(v);
-	virtio_common_reset(v);
+	v->resetting = true;
+	virtio_settle(v);
 	pci_fn_reset(&v->fn);
 	msix_reset(&v->msix);
 }

@@ -57,6 +57,8 @@ kicked(void *arg, uint32_t events)
 	event_drain(k->v->kick[k->q]);
 	k->v->ops->kicked(k->v, k->q);
 	pthread_mutex_unlock(&vm->lock);
+	if (k->v->ops->after_kick)
+		k->v->ops->after_kick(k->v);
 }
 
 int
