@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <poll.h>
@@ -22,13 +21,13 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #include "base/err.h"
 #include "base/fdmsg.h"
 #include "base/vmm_msg.h"
+#include "tests/integration/start_figures.h"
 
 struct options {
 	const char *vmm, *kernel, *initrd, *control, *kvm;
@@ -156,6 +155,24 @@ add_console(struct starter *s, const char *path)
 		add_file(s, path, O_RDWR | O_CREAT, VMM_FD_CONSOLE);
 }
 
+/* MIB or MIB,NODE: one more NUMA node for the guest; vCPUs go to them in turn. */
+static void
+add_cell(struct starter *s, char *spec)
+{
+	char *node = strchr(spec, ',');
+	uint32_t i = s->msg.n_cells++;
+
+	s->msg.cell[i].mem_size = strtoull(spec, NULL, 10) << 20;
+	s->msg.cell[i].node = node ? atoi(node + 1) : -1;
+	s->msg.mem_size = 0;
+	for (uint32_t k = 0; k <= i; k++) {
+		s->msg.mem_size += s->msg.cell[k].mem_size;
+		s->msg.cell[k].distance[i] = s->msg.cell[i].distance[k] = k == i ? 10 : 20;
+	}
+	for (uint32_t k = 0; k < VMM_VCPUS_MAX; k++)
+		s->msg.vcpu[k].cell = k % s->msg.n_cells;
+}
+
 static void
 parse(struct starter *s, int argc, char **argv)
 {
@@ -178,6 +195,8 @@ parse(struct starter *s, int argc, char **argv)
 		{"connect", required_argument, NULL, 'V'},
 		{"tap", required_argument, NULL, 't'},
 		{"console", required_argument, NULL, 'o'},
+		{"cell", required_argument, NULL, 'l'},
+		{"model", required_argument, NULL, 'M'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -239,6 +258,12 @@ parse(struct starter *s, int argc, char **argv)
 			break;
 		case 'o':
 			add_console(s, optarg);
+			break;
+		case 'l':
+			add_cell(s, optarg);
+			break;
+		case 'M':
+			s->msg.cpu_model = (uint32_t)atoi(optarg);
 			break;
 		default:
 			exit(EXIT_USAGE);
@@ -305,29 +330,6 @@ start(struct starter *s)
 		close(s->fds[i]);
 }
 
-/* Resident memory of the VMM without the guest's: hugetlb pages are no part of Rss, small pages are. */
-static uint64_t
-memory_beside(const struct starter *s)
-{
-	char path[64], line[256];
-	uint64_t total = 0, kib;
-	bool guest = false;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)s->pid);
-	f = fopen(path, "r");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		if (strchr(line, '-') && strchr(line, '-') < strchr(line, ' '))
-			guest = strstr(line, "memfd:guest-") != NULL;
-		if (!guest && sscanf(line, "Rss: %" SCNu64, &kib) == 1)
-			total += kib;
-	}
-	fclose(f);
-	return total;
-}
-
 static bool
 copy_serial(struct starter *s)
 {
@@ -339,7 +341,7 @@ copy_serial(struct starter *s)
 	if (s->first_byte_tsc == 0) {
 		s->first_byte_tsc = __rdtsc();
 		if (s->opt.figures)
-			s->beside_kib = memory_beside(s);
+			s->beside_kib = figures_memory_beside(s->pid);
 	}
 	if (s->opt.slow)
 		usleep(200);
@@ -423,41 +425,6 @@ serve(struct starter *s)
 	}
 }
 
-static double
-tsc_per_us(void)
-{
-	struct timespec a, b;
-	uint64_t t0 = __rdtsc(), t1;
-
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	usleep(20000);
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	t1 = __rdtsc();
-	return (double)(t1 - t0) /
-	       ((double)(b.tv_sec - a.tv_sec) * 1e6 + (double)(b.tv_nsec - a.tv_nsec) / 1e3);
-}
-
-static void
-print_figures(const struct starter *s)
-{
-	double us = tsc_per_us();
-	const struct vmm_stats *t = s->stats;
-	uint64_t exits = 0, unhandled = 0;
-
-	for (uint32_t i = 0; i < s->msg.n_vcpus; i++) {
-		unhandled += t->vcpu[i].unhandled;
-		for (int k = 0; k < VMM_EXIT_REASONS; k++)
-			exits += t->vcpu[i].exits[k];
-	}
-	fprintf(stderr,
-		"{\"main_us\": %.0f, \"run_us\": %.0f, \"first_byte_us\": %.0f, \"beside_kib\": "
-		"%" PRIu64 ", \"exits\": %" PRIu64 ", \"unhandled\": %" PRIu64
-		", \"guest_errors\": %" PRIu64 "}\n",
-		(double)(t->main_tsc - t->exec_tsc) / us, (double)(t->run_tsc - t->exec_tsc) / us,
-		s->first_byte_tsc ? (double)(s->first_byte_tsc - t->exec_tsc) / us : 0.0,
-		s->beside_kib, exits, unhandled, t->guest_errors);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -484,7 +451,7 @@ main(int argc, char **argv)
 	if (waitpid(s.pid, &status, 0) < 0)
 		die("waitpid");
 	if (s.opt.figures)
-		print_figures(&s);
+		figures_print(s.stats, s.msg.n_vcpus, s.first_byte_tsc, s.beside_kib);
 	if (WIFSIGNALED(status)) {
 		fprintf(stderr, "start_vmm: the VMM was killed by signal %d\n", WTERMSIG(status));
 		return 128 + WTERMSIG(status);

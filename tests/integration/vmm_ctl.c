@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client of a VMM's control socket: "vmm_ctl SOCKET OP", OP being status, pause, resume, stop or a
- * number. Prints the reply as one line of JSON; ends with 0, 1 (an error in the reply) or 2 (no
+ * A client of a VMM's control socket: "vmm_ctl SOCKET OP [INDEX [VALUE]]", OP being status, pause, resume,
+ * stop, power, reset, detach, balloon, resized or a number. Prints the reply as one line of JSON; ends with 0, 1 (an error in the reply) or 2 (no
  * reply). Two hostile ones: "garbage" sends what is no request and wants to be closed for it;
  * "deaf" sends requests for as long as they are taken and never reads a reply.
  */
@@ -60,7 +60,8 @@ print(const struct vmm_reply *p)
 int
 main(int argc, char **argv)
 {
-	static const char *const ops[] = {NULL, "status", "pause", "resume", "stop"};
+	static const char *const ops[] = {NULL,    "status", "pause",  "resume",  "stop",
+					  "power", "reset",  "detach", "balloon", "resized"};
 	const struct msg_head want = {.magic = VMM_REPLY_MAGIC,
 				      .version = VMM_MSG_VERSION,
 				      .size = sizeof(struct vmm_reply)};
@@ -72,11 +73,13 @@ main(int argc, char **argv)
 	size_t n;
 	int fd;
 
-	if (argc != 3 || fdmsg_connect(argv[1], SOCK_SEQPACKET, &fd) < 0) {
-		fprintf(stderr, "usage: vmm_ctl SOCKET OP (a listening socket)\n");
+	if (argc < 3 || argc > 5 || fdmsg_connect(argv[1], SOCK_SEQPACKET, &fd) < 0) {
+		fprintf(stderr, "usage: vmm_ctl SOCKET OP [INDEX [VALUE]] (a listening socket)\n");
 		return 2;
 	}
 	q.op = (uint32_t)atoi(argv[2]);
+	q.index = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 0) : 0;
+	q.value = argc > 4 ? strtoull(argv[4], NULL, 0) : 0;
 	for (uint32_t i = 1; i < ARRAY_SIZE(ops); i++)
 		if (strcmp(argv[2], ops[i]) == 0)
 			q.op = i;
