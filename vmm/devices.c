@@ -50,6 +50,12 @@ disk(const struct vmm_start *s, unsigned int index)
 	return index < s->n_disks;
 }
 
+static bool
+vfio_nic(const struct vmm_start *s, unsigned int index)
+{
+	return index < count_nics(s, VMM_NIC_VFIO);
+}
+
 /* @wanted is asked for every index below @max, which is what init() gets. */
 static const struct {
 	const struct device_ops *ops;
@@ -63,6 +69,8 @@ static const struct {
 	{&ged_ops, 1, always},
 	{&virtio_net_vhost_ops, VMM_NICS_MAX, vhost_nic},
 	{&virtio_net_tap_ops, VMM_NICS_MAX, tap_nic},
+	{&vfio_iommu_ops, 1, vfio_nic},
+	{&vfio_nic_ops, VMM_NICS_MAX, vfio_nic},
 	{&virtio_console_ops, 1, console},
 	{&virtio_rng_ops, 1, always},
 	{&virtio_blk_ops, VMM_DISKS_MAX, disk},

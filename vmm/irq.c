@@ -57,6 +57,19 @@ irq_line(struct vm *vm, unsigned int line, bool level)
 }
 
 int
+irq_line_fd(struct vm *vm, unsigned int line, int trigger, int resample, bool on)
+{
+	struct kvm_irqfd i = {
+		.fd = (uint32_t)trigger,
+		.gsi = line,
+		.flags = KVM_IRQFD_FLAG_RESAMPLE | (on ? 0 : KVM_IRQFD_FLAG_DEASSIGN),
+		.resamplefd = (uint32_t)resample,
+	};
+
+	return ioctl(vm->vm_fd, KVM_IRQFD, &i) < 0 ? -errno : 0;
+}
+
+int
 irq_msi_alloc(struct vm *vm)
 {
 	for (int i = 0; i < IRQ_MSIS_MAX; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interrupts into the in-kernel irqchip: 24 IOAPIC lines for the few legacy devices, and MSI routes,
- * each with an eventfd that a device, a vhost-user back end or (later) VFIO signals (KVM_IRQFD).
+ * each with an eventfd that a device, a vhost-user back end or VFIO signals (KVM_IRQFD).
  */
 #ifndef CORELANE_VMM_IRQ_H
 #define CORELANE_VMM_IRQ_H
@@ -33,6 +33,12 @@ void irq_fini(struct vm *vm);
 
 /* Sets an IOAPIC line. */
 void irq_line(struct vm *vm, unsigned int line, bool level);
+
+/*
+ * Attaches (or with @on false detaches) an IOAPIC line, level-triggered, to two eventfds: @trigger raises it,
+ * the guest's end of interrupt lowers it and signals @resample. Several may share a line. 0 or -errno.
+ */
+int irq_line_fd(struct vm *vm, unsigned int line, int trigger, int resample, bool on);
 
 /* A slot with its eventfd, not attached. Returns the slot, or -ENOSPC or -errno. */
 int irq_msi_alloc(struct vm *vm);

@@ -99,3 +99,45 @@ kvm_add_memory(struct vm *vm, struct err *e)
 	}
 	return 0;
 }
+
+/* Above those of guest RAM, whose numbers are its regions'. */
+#define SLOT_FIRST 64
+
+_Static_assert(MEM_REGIONS_MAX <= SLOT_FIRST, "RAM's slots are below the others");
+
+static int
+set_slot(struct vm *vm, unsigned int number, uint64_t gpa, void *hva, uint64_t size)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = SLOT_FIRST + number,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	return ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -errno : 0;
+}
+
+int
+kvm_slot_add(struct vm *vm, uint64_t gpa, void *hva, uint64_t size)
+{
+	int i, r;
+
+	if (vm->kvm_slots == UINT64_MAX)
+		return -ENOSPC;
+	i = __builtin_ctzll(~vm->kvm_slots);
+	r = set_slot(vm, (unsigned int)i, gpa, hva, size);
+	if (r < 0)
+		return r;
+	vm->kvm_slots |= 1ull << i;
+	return i;
+}
+
+void
+kvm_slot_del(struct vm *vm, int slot)
+{
+	/* A size of 0 deletes (Documentation/virt/kvm/api.rst, 4.35). */
+	if (slot >= 0 && slot < 64 && vm->kvm_slots >> slot & 1 &&
+	    set_slot(vm, (unsigned int)slot, 0, NULL, 0) == 0)
+		vm->kvm_slots &= ~(1ull << slot);
+}

@@ -21,4 +21,11 @@ int kvm_add_memory(struct vm *vm, struct err *e);
  */
 int kvm_create_irqchip(struct vm *vm, struct err *e);
 
+/*
+ * A further memory slot: @size bytes at @hva, both page-aligned, are what the guest finds at @gpa, without an
+ * exit. Returns its number; -ENOSPC when there are too many; -errno (overlaps another slot). vm->lock held.
+ */
+int kvm_slot_add(struct vm *vm, uint64_t gpa, void *hva, uint64_t size);
+void kvm_slot_del(struct vm *vm, int slot);
+
 #endif

@@ -52,10 +52,10 @@ note_nic(struct vm *vm, enum vmm_event_kind kind, unsigned int index)
 {
 	if (index >= VMM_NICS_MAX)
 		return;
-	if (kind == VMM_EV_NIC_UP) {
+	if (kind == VMM_EV_NIC_UP || kind == VMM_EV_NIC_ATTACHED) {
 		atomic_store(&vm->nic[index].up, 1);
 		atomic_fetch_add(&vm->nic[index].connects, 1);
-	} else if (kind == VMM_EV_NIC_DOWN) {
+	} else if (kind == VMM_EV_NIC_DOWN || kind == VMM_EV_NIC_DETACHED) {
 		atomic_store(&vm->nic[index].up, 0);
 	}
 }

@@ -20,18 +20,20 @@ struct vcpu;
 struct pci;
 struct ged;
 struct device;
+struct vfio_iommu;
+struct vfio_io;
 
 #define VM_DEVICES_MAX 64
 
 /* What the machine knows of a NIC beside its device. */
 struct vm_nic {
 	/*
-	 * Set by the device of a VMM_NIC_VHOST_CONNECT NIC in init(): takes the connected fd of a
+	 * Set by the device of a VMM_NIC_VHOST_CONNECT or VMM_NIC_VFIO NIC in init(): takes the fd of a
 	 * struct vmm_nic_fd (and owns it from then on). Main thread, lock not held.
 	 */
 	void (*take_fd)(void *arg, int fd);
 	void *arg;
-	/* Kept by vm_event() from VMM_EV_NIC_UP and VMM_EV_NIC_DOWN; read by status. */
+	/* Kept by vm_event() from VMM_EV_NIC_UP, _DOWN, _ATTACHED and _DETACHED; read by status. */
 	atomic_uint up;
 	atomic_ullong connects;
 };
@@ -51,6 +53,9 @@ struct vm {
 	struct bus pio, mmio;
 	struct pci *pci;
 	struct ged *ged;
+	struct vfio_iommu *iommu;      /* NULL without VFIO NICs */
+	const struct vfio_io *vfio_io; /* NULL: the kernel; tests have their own */
+	uint64_t kvm_slots;            /* taken ones of kvm_slot_add() */
 	struct device *device[VM_DEVICES_MAX];
 	unsigned int n_devices;
 	struct vcpu *vcpu[VMM_VCPUS_MAX];
