@@ -31,8 +31,12 @@ site_input_load(const char *file, struct site **ret_site)
 static int
 find_topo(const struct cli_args *args, struct site_input *in, struct err *e)
 {
-	if (args->topology)
-		return topo_from(args->topology, &in->topo, e);
+	int r;
+
+	if (args->topology) {
+		r = topo_from(args->topology, &in->topo, e);
+		return r == 0 && args->sysroot ? topo_read_pfs(in->topo, &in->root, e) : r;
+	}
 	return topo_live(&in->root, &in->topo, e);
 }
 

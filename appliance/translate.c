@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/translate.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,89 @@ fill_nic(const struct site_interface *i, struct vmm_nic *ret)
 	snprintf(ret->name, sizeof(ret->name), "%s", i->name);
 }
 
+static uint32_t
+cpu_model(enum cpu_model m)
+{
+	switch (m) {
+	case CPU_MODEL_V2:
+		return VMM_CPU_V2;
+	case CPU_MODEL_V3:
+		return VMM_CPU_V3;
+	case CPU_MODEL_V4:
+		return VMM_CPU_V4;
+	case CPU_MODEL_HOST:
+		break;
+	}
+	return VMM_CPU_HOST;
+}
+
+static void
+fill_disk(const struct site_disk *d, struct vmm_disk *ret)
+{
+	bool seed = d->kind == DISK_CLOUD_INIT;
+
+	snprintf(ret->name, sizeof(ret->name), "%s", d->name);
+	ret->queues = seed ? 1 : d->queues;
+	ret->read_only = seed || d->read_only;
+	ret->direct = !seed && d->direct;
+}
+
+/* Guest NUMA nodes; a guest with one is not told of it. */
+static void
+fill_cells(const struct plan_vnf *p, struct vmm_start *s)
+{
+	const struct site_vnf *v = p->vnf;
+
+	if (v->cells < 2)
+		return;
+	s->n_cells = v->cells;
+	for (unsigned int i = 0; i < v->cells; i++) {
+		s->cell[i].mem_size = v->memory.size / v->cells;
+		s->cell[i].node = p->cell_node[i];
+		memcpy(s->cell[i].distance, p->cell_distance[i], sizeof(s->cell[i].distance));
+	}
+	for (unsigned int i = 0; i < v->cpu.vcpus; i++)
+		s->vcpu[i].cell = p->vcpu_cell[i];
+}
+
+static void
+fill_devices(const struct site_vnf *v, struct vmm_start *s)
+{
+	s->n_nics = (uint32_t)v->n_interfaces;
+	for (size_t i = 0; i < v->n_interfaces; i++)
+		fill_nic(&v->interfaces[i], &s->nic[i]);
+	s->n_disks = (uint32_t)v->n_disks;
+	for (size_t i = 0; i < v->n_disks; i++)
+		fill_disk(&v->disks[i], &s->disk[i]);
+	s->n_ports = (uint32_t)v->console.n_ports;
+	for (size_t i = 0; i < v->console.n_ports; i++)
+		snprintf(s->port[i], sizeof(s->port[i]), "%s", v->console.port[i]);
+	s->vsock_cid = v->vsock_cid;
+	s->balloon = v->memory.balloon;
+	s->watchdog = v->has_watchdog;
+}
+
+static_assert(SITE_VCPUS_MAX <= VMM_VCPUS_MAX && SITE_INTERFACES_MAX <= VMM_NICS_MAX &&
+		      SITE_DISKS_MAX <= VMM_DISKS_MAX && SITE_PORTS_MAX <= VMM_PORTS_MAX &&
+		      SITE_CELLS_MAX == VMM_CELLS_MAX,
+	      "what can be declared fits the start message");
+
+/* config/ has seen to it; a site made by another program gets the same protection. */
+static int
+check_counts(const struct site_vnf *v, struct err *e)
+{
+	if (v->cpu.vcpus > VMM_VCPUS_MAX || v->n_interfaces > VMM_NICS_MAX)
+		return err_set(e, E2BIG, "vnf %s: %u vCPUs and %zu interfaces; at most %d and %d",
+			       v->name, v->cpu.vcpus, v->n_interfaces, VMM_VCPUS_MAX, VMM_NICS_MAX);
+	if (v->n_disks > VMM_DISKS_MAX || v->console.n_ports > VMM_PORTS_MAX ||
+	    v->cells > VMM_CELLS_MAX)
+		return err_set(e, E2BIG,
+			       "vnf %s: %zu disks, %zu ports and %u cells; at most %d, %d and %d",
+			       v->name, v->n_disks, v->console.n_ports, v->cells, VMM_DISKS_MAX,
+			       VMM_PORTS_MAX, VMM_CELLS_MAX);
+	return 0;
+}
+
 static int
 fill_cmdline(const struct site_vnf *v, const char *extra, struct vmm_start *s, struct err *e)
 {
@@ -58,23 +142,22 @@ translate_vnf(const struct plan *plan, size_t vnf, const char *extra, struct han
 	struct vmm_start *s = &ret->start;
 
 	memset(ret, 0, sizeof(*ret));
-	if (v->cpu.vcpus > VMM_VCPUS_MAX || v->n_interfaces > VMM_NICS_MAX)
-		return err_set(e, E2BIG, "vnf %s: %u vCPUs and %zu interfaces; at most %d and %d",
-			       v->name, v->cpu.vcpus, v->n_interfaces, VMM_VCPUS_MAX, VMM_NICS_MAX);
+	if (check_counts(v, e) < 0)
+		return -E2BIG;
 	s->head = (struct msg_head){.magic = VMM_START_MAGIC,
 				    .version = VMM_MSG_VERSION,
 				    .size = sizeof(*s)};
 	snprintf(s->name, sizeof(s->name), "%s", v->name);
 	s->n_vcpus = v->cpu.vcpus;
-	s->n_nics = (uint32_t)v->n_interfaces;
 	s->mem_size = v->memory.size;
 	s->page_size = v->memory.page_size;
 	s->mem_node = p->node;
 	s->emulator = p->emulator;
 	for (size_t i = 0; i < v->cpu.vcpus; i++)
 		s->vcpu[i] = (struct vmm_vcpu){.cpu = p->cpu[i], .priority = p->priority[i]};
-	for (size_t i = 0; i < v->n_interfaces; i++)
-		fill_nic(&v->interfaces[i], &s->nic[i]);
+	s->cpu_model = cpu_model(v->cpu.model);
+	fill_cells(p, s);
+	fill_devices(v, s);
 	return fill_cmdline(v, extra, s, e);
 }
 

@@ -159,6 +159,8 @@ plan_make(const struct site *site, const struct topo *topo, struct plan **ret, s
 	if (!r)
 		r = plan_housekeeping(&p);
 	if (!r)
+		r = plan_functions(&p);
+	if (!r)
 		r = plan_check(&p);
 	if (!r)
 		r = try_stages(&p);
@@ -182,5 +184,7 @@ plan_free(struct plan *p)
 		return;
 	free(p->vnf);
 	free(p->port);
+	free(p->pf);
+	free(p->vf);
 	free(p);
 }

@@ -31,6 +31,7 @@ struct plan_vnf {
 	/* A guest with more than one cell: the host node of each; node above is the first one's. */
 	int cell_node[SITE_CELLS_MAX];
 	unsigned int vcpu_cell[SITE_VCPUS_MAX];
+	uint8_t cell_distance[SITE_CELLS_MAX][SITE_CELLS_MAX]; /* ACPI SLIT: 10 to itself */
 };
 
 struct plan_port {
@@ -40,10 +41,14 @@ struct plan_port {
 
 struct plan_pf {                          /* one a declared device */
 	const struct site_device *device; /* borrowed from the site */
+	bool known; /* it was found; false on a topology whose functions nobody looked at */
 	struct pci_addr pci;
-	char netdev[16];
-	int node;         /* host node number, or -1 */
-	unsigned int vfs; /* to have */
+	char netdev[16]; /* "" while no network driver has it */
+	char driver[32];
+	uint8_t mac[6];    /* zero without a netdev */
+	int node;          /* host node number, or -1 */
+	unsigned int vfs;  /* to have */
+	unsigned int used; /* of them, by interfaces */
 };
 
 struct plan_vf {               /* one a SR-IOV interface */

@@ -184,6 +184,8 @@ check_numbers(struct planner *p, const struct site_vnf *vnf)
 		return err_set(p->e, EINVAL,
 			       "vnf %s: memory is not a whole number of 4Ki, 2Mi or 1Gi pages",
 			       vnf->name);
+	if (vnf->cells > 1)
+		return err_set(p->e, EINVAL, "vnf %s: numa.cells is not planned yet", vnf->name);
 	return 0;
 }
 

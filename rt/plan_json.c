@@ -112,6 +112,60 @@ print_port(const struct plan *p, const struct plan_port *port, const char *sep, 
 		c->queues, c->mac_age_s);
 }
 
+static const char *
+bool_text(bool v)
+{
+	return v ? "true" : "false";
+}
+
+static void
+print_mac(const char *sep, const uint8_t mac[6], FILE *out)
+{
+	fprintf(out, "%s\"mac\": \"%02x:%02x:%02x:%02x:%02x:%02x\"", sep, mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+}
+
+static void
+print_function(const struct plan *p, const struct plan_vf *f, const char *sep, FILE *out)
+{
+	static const char *const link[] = {"auto", "enable", "disable"};
+	const struct site_vnf *vnf = p->vnf[f->vnf].vnf;
+	const struct vf_cfg *c = &f->cfg;
+
+	fprintf(out, "%s\"number\": %u", sep, f->number);
+	print_text(", ", "vnf", vnf->name, out);
+	print_text(", ", "interface", vnf->interfaces[f->interface].name, out);
+	print_mac(", ", c->mac, out);
+	fprintf(out,
+		", \"vlan\": %u, \"qos\": %u, \"trust\": %s, \"spoofCheck\": %s, \"linkState\": "
+		"\"%s\", \"maxTxMbps\": %" PRIu32 "}",
+		c->vlan, c->qos, bool_text(c->trust), bool_text(c->spoof_check),
+		link[c->link <= VF_LINK_DOWN ? c->link : 0], c->max_tx_mbps);
+}
+
+static void
+print_device(const struct plan *p, size_t i, const char *sep, FILE *out)
+{
+	const struct plan_pf *pf = &p->pf[i];
+	char addr[PCI_ADDR_LEN];
+	bool any = false;
+
+	print_text(sep, "name", pf->device->name, out);
+	fprintf(out, ", \"known\": %s", bool_text(pf->known));
+	print_text(", ", "pci", pci_addr_format(&pf->pci, addr), out);
+	print_text(", ", "netdev", pf->netdev, out);
+	print_text(", ", "driver", pf->driver, out);
+	print_mac(", ", pf->mac, out);
+	fprintf(out, ", \"node\": %d, \"vfs\": %u, \"functions\": [", pf->node, pf->vfs);
+	for (size_t k = 0; k < p->n_vfs; k++) {
+		if (p->vf[k].pf != i)
+			continue;
+		print_function(p, &p->vf[k], any ? ",\n      {" : "\n      {", out);
+		any = true;
+	}
+	fprintf(out, any ? "\n    ]}" : "]}");
+}
+
 int
 plan_print_json(const struct plan *p, const struct topo *topo, FILE *out)
 {
@@ -132,6 +186,11 @@ plan_print_json(const struct plan *p, const struct topo *topo, FILE *out)
 	} else {
 		fprintf(out, "null");
 	}
+	print_key(",\n  ", "devices", out);
+	putc('[', out);
+	for (size_t i = 0; i < p->n_pfs; i++)
+		print_device(p, i, i ? ",\n    {" : "\n    {", out);
+	fprintf(out, p->n_pfs ? "\n  ]" : "]");
 	print_key(",\n  ", "reasons", out);
 	putc('[', out);
 	for (size_t i = 0; i < p->n_reasons; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plan as a person reads it: CPUs by node with their owners, then VNFs, then switch ports, then
+ * A plan as a person reads it: CPUs by node with their owners, VNFs, switch ports, devices, then
  * what stands against a real-time claim. Compared byte by byte with tests/golden/plan.
  */
 #include <errno.h>
@@ -184,6 +184,48 @@ print_switch(const struct plan *p, FILE *out)
 		print_port(&p->port[i].cfg, out);
 }
 
+static void
+print_function(const struct plan *p, const struct plan_vf *f, FILE *out)
+{
+	static const char *const link[] = {"as the device", "enable", "disable"};
+	const struct site_vnf *vnf = p->vnf[f->vnf].vnf;
+	const struct vf_cfg *c = &f->cfg;
+
+	fprintf(out, "  VF %u: %s/%s, ", f->number, vnf->name, vnf->interfaces[f->interface].name);
+	if (c->vlan != VLAN_NONE)
+		fprintf(out, "vlan %u, qos %u, ", c->vlan, c->qos);
+	else
+		fprintf(out, "untagged, ");
+	fprintf(out, "mac %02x:%02x:%02x:%02x:%02x:%02x, %s, %s, link: %s", c->mac[0], c->mac[1],
+		c->mac[2], c->mac[3], c->mac[4], c->mac[5], c->trust ? "trusted" : "not trusted",
+		c->spoof_check ? "spoof check" : "no spoof check",
+		link[c->link <= VF_LINK_DOWN ? c->link : 0]);
+	if (c->max_tx_mbps)
+		fprintf(out, ", at most %" PRIu32 " Mbps", c->max_tx_mbps);
+	fprintf(out, "\n");
+}
+
+static void
+print_device(const struct plan *p, size_t i, FILE *out)
+{
+	const struct plan_pf *pf = &p->pf[i];
+	char addr[PCI_ADDR_LEN];
+
+	fprintf(out, "\ndevice %s: ", pf->device->name);
+	if (pf->known)
+		fprintf(out, "%s, %s (%s), ", pci_addr_format(&pf->pci, addr),
+			pf->netdev[0] ? pf->netdev : "no network device",
+			pf->driver[0] ? pf->driver : "no driver");
+	else
+		fprintf(out, "not known for this topology, assumed to be there, ");
+	if (pf->node >= 0)
+		fprintf(out, "node %d, ", pf->node);
+	fprintf(out, "%u virtual function%s\n", pf->vfs, pf->vfs == 1 ? "" : "s");
+	for (size_t k = 0; k < p->n_vfs; k++)
+		if (p->vf[k].pf == i)
+			print_function(p, &p->vf[k], out);
+}
+
 int
 plan_print(const struct plan *p, const struct topo *topo, FILE *out)
 {
@@ -202,6 +244,8 @@ plan_print(const struct plan *p, const struct topo *topo, FILE *out)
 	for (size_t v = 0; v < p->n_vnfs; v++)
 		print_vnf(p, &p->vnf[v], out);
 	print_switch(p, out);
+	for (size_t i = 0; i < p->n_pfs; i++)
+		print_device(p, i, out);
 	if (p->n_reasons)
 		fprintf(out, "\nnot eligible for a real-time claim:\n");
 	else

@@ -95,6 +95,11 @@ int plan_check(struct planner *p);
 /* Fills p->housekeeping. */
 int plan_housekeeping(struct planner *p);
 
+/*
+ * plan_vf.c: fills plan->pf and plan->vf from site and topology. 0, -ENOMEM, or -EINVAL with words.
+ */
+int plan_functions(struct planner *p);
+
 /* plan_units.c */
 int units_cut(struct planner *p, bool by_cpu); /* 0 or -ENOMEM */
 struct unit *units_find(struct planner *p, int cpu);

@@ -178,7 +178,11 @@ topo_live(const struct sysroot *root, struct topo **ret, struct err *e)
 	t->live = true;
 	t->virtualised = is_virtualised(root);
 	read_hugepages(root, t);
-	*ret = t;
+	r = topo_read_pfs(t, root, e);
+	if (r < 0)
+		topo_free(t);
+	else
+		*ret = t;
 free_found:
 	topo_hwloc_free(found);
 	return r;

@@ -54,6 +54,7 @@ struct topo {
 	size_t n_nodes;                  /* at least 1 */
 	struct topo_pf pf[TOPO_PFS_MAX]; /* by rising address; from sysfs below the sysroot */
 	size_t n_pfs;
+	bool pfs_known; /* else nobody looked: what a site declares is assumed to be there */
 };
 
 /* This machine, seen below @root (hugepages, isolation). Only CPUs that this process may use. 0 or -errno. */
