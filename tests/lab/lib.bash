@@ -6,6 +6,7 @@
 title() { :; }
 machine() { :; }
 guest() { cat >/dev/null; }
+pvh() { :; }
 # site NAME: keeps the declaration that follows as /run/NAME.yaml.
 site() { cat >"/run/$1.yaml"; }
 
@@ -15,9 +16,13 @@ fail() { echo "not ok $1: ${*:2}" | tee -a /lab/results; }
 
 # check NAME COMMAND...: one result by exit status; what the command said is the reason.
 check() {
-	local name=$1 out
+	local name=$1
 	shift
-	if out=$("$@" 2>&1 </dev/null); then pass "$name"; else fail "$name" "$* said: $(echo "$out" | tail -n 3 | tr '\n' ' ')"; fi
+	if "$@" >/run/check.out 2>&1 </dev/null; then
+		pass "$name"
+	else
+		fail "$name" "$* said: $(tail -n 3 /run/check.out | tr '\n' ' ')"
+	fi
 }
 
 # equal NAME GOT WANTED
@@ -73,6 +78,8 @@ give() {
 }
 address() { ip link set "$(netdev "$1")" up && ip addr add "$2" dev "$(netdev "$1")"; }
 group_members() { ls "/sys/bus/pci/devices/$1/iommu_group/devices"; }
+
+free_pages() { grep -h HugePages_Free /sys/devices/system/node/node*/meminfo | xargs; } # of each node
 
 # outside WORD...: asks the world outside (tests/lab/outside.py says what) and prints its answer.
 asked=0
