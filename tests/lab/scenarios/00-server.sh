@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 title "the emulated edge server has what an appliance needs"
-machine isolate=tick
+machine isolate=tick pages_1g=1
 
 on_server() {
 	local nic node
