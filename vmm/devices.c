@@ -41,7 +41,13 @@ console(const struct vmm_start *s, unsigned int index)
 	for (uint32_t i = 0; i < s->n_fds; i++)
 		if (s->fd[i].role == VMM_FD_CONSOLE)
 			return true;
-	return false;
+	return s->n_ports > 0;
+}
+
+static bool
+watchdog(const struct vmm_start *s, unsigned int index)
+{
+	return s->watchdog;
 }
 
 static bool
@@ -73,6 +79,8 @@ static const struct {
 	{&vfio_nic_ops, VMM_NICS_MAX, vfio_nic},
 	{&virtio_console_ops, 1, console},
 	{&virtio_rng_ops, 1, always},
+	{&watchdog_ops, 1, watchdog},
+	{&pvpanic_ops, 1, always},
 	{&virtio_blk_ops, VMM_DISKS_MAX, disk},
 };
 
