@@ -9,15 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,33 +25,16 @@
 #include "base/fdmsg.h"
 #include "base/vmm_msg.h"
 #include "tests/integration/start_figures.h"
+#include "tests/integration/start_vmm.h"
 
-struct options {
-	const char *vmm, *kernel, *initrd, *control, *kvm;
-	bool figures, slow;
-	unsigned int hold_s; /* seconds before the first serial byte is read */
-};
-
-struct starter {
-	struct vmm_start msg;
-	int fds[FDMSG_FDS_MAX];
-	struct options opt;
-	const char *connect[VMM_NICS_MAX];
-	int sock, serial; /* our ends */
-	pid_t pid;
-	struct vmm_stats *stats;
-	uint64_t first_byte_tsc;
-	uint64_t beside_kib;
-};
-
-static void
+void
 die(const char *what)
 {
 	fprintf(stderr, "start_vmm: %s: %s\n", what, strerror(errno));
 	exit(EXIT_FAILED);
 }
 
-static void
+void
 add_fd(struct starter *s, int fd, enum vmm_fd_role role)
 {
 	s->fds[s->msg.n_fds] = fd;
@@ -86,61 +66,6 @@ page_size(const char *text)
 	if (strcmp(text, "1G") == 0)
 		return 1ull << 30;
 	return strcmp(text, "2M") == 0 ? 2ull << 20 : 4096;
-}
-
-static void
-add_nic(struct starter *s, int fd, enum vmm_nic_kind kind, unsigned int queues)
-{
-	uint32_t i = s->msg.n_nics++;
-	struct vmm_nic *n = &s->msg.nic[i];
-
-	*n = (struct vmm_nic){
-		.kind = kind,
-		.queues = (uint16_t)queues,
-		.mtu = 1500,
-		.mac = {0x02, 0, 0, 0, 0, (uint8_t)(i + 1)},
-	};
-	snprintf(n->name, sizeof(n->name), "nic%u", i);
-	s->msg.fd[s->msg.n_fds].index = (uint16_t)i;
-	add_fd(s, fd, VMM_FD_NIC);
-}
-
-/* PATH or PATH,QUEUES: the VMM listens there for a vhost-user back end. */
-static void
-add_vhost_nic(struct starter *s, char *spec)
-{
-	char *queues = strchr(spec, ',');
-	int fd;
-
-	if (queues)
-		*queues++ = '\0';
-	if (fdmsg_listen(spec, SOCK_STREAM, &fd) < 0)
-		die(spec);
-	add_nic(s, fd, VMM_NIC_VHOST_LISTEN, queues ? (unsigned int)atoi(queues) : 1);
-}
-
-/* The back end listens at PATH; later connections are handed in when the VMM wants one. */
-static void
-add_connected_nic(struct starter *s, const char *path)
-{
-	int fd;
-
-	if (fdmsg_connect(path, SOCK_STREAM, &fd) < 0)
-		die(path);
-	s->connect[s->msg.n_nics] = path;
-	add_nic(s, fd, VMM_NIC_VHOST_CONNECT, 1);
-}
-
-static void
-add_tap_nic(struct starter *s, const char *name)
-{
-	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-
-	strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &r) < 0)
-		die(name);
-	add_nic(s, fd, VMM_NIC_TAP, 1);
 }
 
 /* A listening socket, for both directions, or a file for output. */
@@ -197,6 +122,8 @@ parse(struct starter *s, int argc, char **argv)
 		{"console", required_argument, NULL, 'o'},
 		{"cell", required_argument, NULL, 'l'},
 		{"model", required_argument, NULL, 'M'},
+		{"vfio", required_argument, NULL, 'x'},
+		{"reattach", required_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -250,6 +177,12 @@ parse(struct starter *s, int argc, char **argv)
 		case 'v':
 			add_vhost_nic(s, optarg);
 			break;
+		case 'x':
+			add_vfio_nic(s, optarg);
+			break;
+		case 'r':
+			s->opt.reattach_s = atoi(optarg);
+			break;
 		case 'V':
 			add_connected_nic(s, optarg);
 			break;
@@ -297,6 +230,7 @@ open_all(struct starter *s)
 	if (s->stats == MAP_FAILED)
 		die("statistics");
 	add_fd(s, fd, VMM_FD_STATS);
+	open_vfio_nics(s);
 	if (!s->opt.control)
 		return;
 	if (fdmsg_listen(s->opt.control, SOCK_SEQPACKET, &fd) < 0)
@@ -348,34 +282,21 @@ copy_serial(struct starter *s)
 	return write(STDOUT_FILENO, buf, (size_t)n) == n;
 }
 
-/* Until the back end listens again. */
-static void
-give_connection(struct starter *s, uint32_t nic)
-{
-	struct vmm_nic_fd m = {.head = {.magic = VMM_NICFD_MAGIC,
-					.version = VMM_MSG_VERSION,
-					.size = sizeof(m)},
-			       .index = nic};
-	int fd;
-
-	for (int i = 0; i < 100; i++, usleep(100000)) {
-		if (fdmsg_connect(s->connect[nic], SOCK_STREAM, &fd) < 0)
-			continue;
-		if (fdmsg_send(s->sock, &m.head, &fd, 1) < 0)
-			die("a connection for a NIC");
-		close(fd);
-		return;
-	}
-}
-
 static bool
 show_event(struct starter *s)
 {
 	static const char *const name[] = {
-		[VMM_EV_STARTED] = "started",   [VMM_EV_NIC_UP] = "nic-up",
-		[VMM_EV_NIC_DOWN] = "nic-down", [VMM_EV_NIC_WANTS_FD] = "nic-wants-fd",
-		[VMM_EV_POWEROFF] = "poweroff", [VMM_EV_RESET] = "reset",
-		[VMM_EV_FAULT] = "fault",       [VMM_EV_WARNING] = "warning",
+		[VMM_EV_STARTED] = "started",
+		[VMM_EV_NIC_UP] = "nic-up",
+		[VMM_EV_NIC_DOWN] = "nic-down",
+		[VMM_EV_NIC_WANTS_FD] = "nic-wants-fd",
+		[VMM_EV_POWEROFF] = "poweroff",
+		[VMM_EV_RESET] = "reset",
+		[VMM_EV_FAULT] = "fault",
+		[VMM_EV_WARNING] = "warning",
+		[VMM_EV_DEVICE_ERROR] = "device-error",
+		[VMM_EV_NIC_DETACHED] = "detached",
+		[VMM_EV_NIC_ATTACHED] = "attached",
 	};
 	const struct msg_head want = {.magic = VMM_EVENT_MAGIC,
 				      .version = VMM_MSG_VERSION,
@@ -385,10 +306,9 @@ show_event(struct starter *s)
 
 	if (fdmsg_recv(s->sock, &want, &ev, NULL, 0, &n) < 0)
 		return false;
-	if (ev.kind == VMM_EV_NIC_WANTS_FD && ev.index < VMM_NICS_MAX)
-		give_connection(s, ev.index);
 	fprintf(stderr, "event: %s: %.255s\n",
-		ev.kind && ev.kind < sizeof(name) / sizeof(name[0]) ? name[ev.kind] : "?", ev.text);
+		ev.kind < ARRAY_SIZE(name) && name[ev.kind] ? name[ev.kind] : "?", ev.text);
+	serve_nic(s, &ev);
 	return true;
 }
 
@@ -437,7 +357,7 @@ main(int argc, char **argv)
 			.mem_size = 64ull << 20,
 			.page_size = 4096,
 			.mem_node = -1},
-		.opt = {.kvm = "/dev/kvm"},
+		.opt = {.kvm = "/dev/kvm", .reattach_s = -1},
 	};
 	int status;
 

@@ -7,7 +7,10 @@ foreach(program start_vmm vmm_ctl)
 	target_link_libraries(${program} PRIVATE base)
 	set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endforeach()
-target_sources(start_vmm PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/integration/start_figures.c)
+target_sources(start_vmm PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/integration/start_figures.c
+	${CMAKE_CURRENT_SOURCE_DIR}/integration/start_nics.c
+	${CMAKE_CURRENT_SOURCE_DIR}/integration/start_vfio.c)
+target_link_libraries(start_vmm PRIVATE vfio_host)
 
 # A guest, not a program of this host: compiled and linked by a command of its own, so that no flag of
 # the others (sanitizers, PIE) reaches it.
