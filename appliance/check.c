@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "appliance/sriov_apply.h"
 #include "appliance/translate.h"
 
 #define MIB (1024ull * 1024)
@@ -19,11 +20,8 @@
 
 #define BZIMAGE_MAGIC_AT 0x202 /* Documentation/arch/x86/boot.rst */
 
-static void say(const struct check *c, int kind, int *status, const char *fmt, ...)
-	PRINTF_LIKE(4, 5);
-
-static void
-say(const struct check *c, int kind, int *status, const char *fmt, ...)
+void
+check_say(const struct check *c, int kind, int *status, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
 	va_list ap;
@@ -56,9 +54,8 @@ check_boot_path(const struct site_vnf *v, const char *probe, char *ret, size_t s
 	return (size_t)snprintf(ret, size, "%s", probe) < size ? 0 : -ENAMETOOLONG;
 }
 
-/* "site.yaml:12:11: vnf fw1" */
-static const char *
-who(const struct site_vnf *v, const struct where *w, char *buf, size_t size)
+const char *
+check_who(const struct site_vnf *v, const struct where *w, char *buf, size_t size)
 {
 	if (w->file)
 		snprintf(buf, size, "%s:%u:%u: vnf %s", w->file, w->line, w->column, v->name);
@@ -110,22 +107,25 @@ check_file(const struct check *c, int *status, const struct site_vnf *v, const s
 	size_t n = 0;
 	int r;
 
-	who(v, w, name, sizeof(name));
+	check_who(v, w, name, sizeof(name));
 	r = read_head(path, head, sizeof(head), &n);
 	if (r == -ENOENT)
-		say(c, EXIT_INVALID, status,
-		    "%s: %s %s: no such file (%s); put it beside the declaration or give an "
-		    "absolute path",
-		    name, what, written, path);
+		check_say(c, EXIT_INVALID, status,
+			  "%s: %s %s: no such file (%s); put it beside the declaration or give an "
+			  "absolute path",
+			  name, what, written, path);
 	else if (r == -EISDIR)
-		say(c, EXIT_INVALID, status, "%s: %s %s: not a regular file", name, what, written);
+		check_say(c, EXIT_INVALID, status, "%s: %s %s: not a regular file", name, what,
+			  written);
 	else if (r < 0)
-		say(c, EXIT_INVALID, status, "%s: %s %s: %s", name, what, written, strerror(-r));
+		check_say(c, EXIT_INVALID, status, "%s: %s %s: %s", name, what, written,
+			  strerror(-r));
 	else if (kernel && !can_boot(head, n))
-		say(c, EXIT_INVALID, status,
-		    "%s: %s %s: neither a 64-bit ELF file nor a Linux bzImage; give a vmlinux with "
-		    "a PVH entry or a bzImage",
-		    name, what, written);
+		check_say(c, EXIT_INVALID, status,
+			  "%s: %s %s: neither a 64-bit ELF file nor a Linux bzImage; give a "
+			  "vmlinux with "
+			  "a PVH entry or a bzImage",
+			  name, what, written);
 }
 
 static void
@@ -138,23 +138,25 @@ check_boot(const struct check *c, int *status, const struct site_vnf *v)
 			check_file(c, status, v, &(struct where){0}, "probe", c->programs->probe,
 				   c->programs->probe, true);
 		else
-			say(c, EXIT_FAILED, status,
-			    "vnf %s: the probe guest corelane-probe was not found beside "
-			    "corelane; name it with --probe",
-			    v->name);
+			check_say(c, EXIT_FAILED, status,
+				  "vnf %s: the probe guest corelane-probe was not found beside "
+				  "corelane; name it with --probe",
+				  v->name);
 		return;
 	}
 	if (check_boot_path(v, "", path, sizeof(path)) == 0)
 		check_file(c, status, v, &v->boot.image_where, "kernel", v->boot.image, path, true);
 	else
-		say(c, EXIT_INVALID, status, "vnf %s: the path of its kernel is too long", v->name);
+		check_say(c, EXIT_INVALID, status, "vnf %s: the path of its kernel is too long",
+			  v->name);
 	if (!v->boot.initrd[0])
 		return;
 	if (check_path(v, v->boot.initrd, path, sizeof(path)) == 0)
 		check_file(c, status, v, &v->boot.initrd_where, "initrd", v->boot.initrd, path,
 			   false);
 	else
-		say(c, EXIT_INVALID, status, "vnf %s: the path of its initrd is too long", v->name);
+		check_say(c, EXIT_INVALID, status, "vnf %s: the path of its initrd is too long",
+			  v->name);
 }
 
 static void
@@ -163,19 +165,20 @@ check_kvm(const struct check *c, int *status)
 	int fd = sysroot_openat(c->root, O_RDWR, "/dev/kvm");
 
 	if (fd == -ENOENT || fd == -ENXIO)
-		say(c, EXIT_REFUSED, status,
-		    "this machine has no /dev/kvm: enable virtualisation in its firmware and load "
-		    "kvm_intel or kvm_amd");
+		check_say(c, EXIT_REFUSED, status,
+			  "this machine has no /dev/kvm: enable virtualisation in its firmware and "
+			  "load "
+			  "kvm_intel or kvm_amd");
 	else if (fd < 0)
-		say(c, EXIT_REFUSED, status, "/dev/kvm: %s; run as root or join the group kvm",
-		    strerror(-fd));
+		check_say(c, EXIT_REFUSED, status,
+			  "/dev/kvm: %s; run as root or join the group kvm", strerror(-fd));
 	if (fd < 0)
 		return;
 	if (ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		say(c, EXIT_REFUSED, status,
-		    "/dev/kvm is not the kernel's: it does not speak version %d of the KVM "
-		    "API; load kvm_intel or kvm_amd, or pass the host's /dev/kvm in",
-		    KVM_API_VERSION);
+		check_say(c, EXIT_REFUSED, status,
+			  "/dev/kvm is not the kernel's: it does not speak version %d of the KVM "
+			  "API; load kvm_intel or kvm_amd, or pass the host's /dev/kvm in",
+			  KVM_API_VERSION);
 	close(fd);
 }
 
@@ -185,17 +188,17 @@ check_programs(const struct check *c, int *status)
 	const struct programs *p = c->programs;
 
 	if (!p->vmm[0])
-		say(c, EXIT_FAILED, status,
-		    "corelane-vmm was not found beside corelane; name it with --vmm");
+		check_say(c, EXIT_FAILED, status,
+			  "corelane-vmm was not found beside corelane; name it with --vmm");
 	else if (access(p->vmm, X_OK) < 0)
-		say(c, EXIT_FAILED, status, "%s: %s", p->vmm, strerror(errno));
+		check_say(c, EXIT_FAILED, status, "%s: %s", p->vmm, strerror(errno));
 	if (!c->plan->has_switch)
 		return;
 	if (!p->switch_program[0])
-		say(c, EXIT_FAILED, status,
-		    "corelane-switch was not found beside corelane; name it with --switch");
+		check_say(c, EXIT_FAILED, status,
+			  "corelane-switch was not found beside corelane; name it with --switch");
 	else if (access(p->switch_program, X_OK) < 0)
-		say(c, EXIT_FAILED, status, "%s: %s", p->switch_program, strerror(errno));
+		check_say(c, EXIT_FAILED, status, "%s: %s", p->switch_program, strerror(errno));
 }
 
 /* Adds "vnf a 64, vnf b 64, the switch 56" to @list for what needs pages of @size on @node (-2: all). */
@@ -245,29 +248,34 @@ check_pages(const struct check *c, int *status, uint64_t size)
 		if (need <= have)
 			continue;
 		said = true;
-		say(c, EXIT_REFUSED, status,
-		    "hugepages of %s on node %d: %" PRIu64 " needed (%s), %" PRIu64
-		    " free; echo %" PRIu64 " >/sys/devices/system/node/node%d/hugepages/"
-		    "hugepages-%" PRIu64 "kB/nr_hugepages",
-		    unit, n->os, need, list, have, all + need - have, n->os, kib);
+		check_say(c, EXIT_REFUSED, status,
+			  "hugepages of %s on node %d: %" PRIu64 " needed (%s), %" PRIu64
+			  " free; echo %" PRIu64 " >/sys/devices/system/node/node%d/hugepages/"
+			  "hugepages-%" PRIu64 "kB/nr_hugepages",
+			  unit, n->os, need, list, have, all + need - have, n->os, kib);
 	}
 	need = pages_needed(c, size, -2, list, sizeof(list));
 	if (!said && need > total)
-		say(c, EXIT_REFUSED, status,
-		    "hugepages of %s: %" PRIu64 " needed (%s), %" PRIu64 " free; reserve %" PRIu64
-		    " more: /sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/nr_hugepages",
-		    unit, need, list, total, need - total, kib);
+		check_say(c, EXIT_REFUSED, status,
+			  "hugepages of %s: %" PRIu64 " needed (%s), %" PRIu64
+			  " free; reserve %" PRIu64
+			  " more: /sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/nr_hugepages",
+			  unit, need, list, total, need - total, kib);
 }
 
 int
 check_all(const struct check *c)
 {
-	int status = EXIT_OK;
+	int status = EXIT_OK, vfs;
 
 	for (size_t i = 0; i < c->plan->n_vnfs; i++)
 		check_boot(c, &status, c->plan->vnf[i].vnf);
+	check_disks(c, &status);
 	check_programs(c, &status);
 	check_kvm(c, &status);
+	vfs = sriov_check(c->plan, c->root, c->say, c->arg);
+	if (status == EXIT_OK)
+		status = vfs;
 	if (c->topo->live) {
 		check_pages(c, &status, 2 * MIB);
 		check_pages(c, &status, GIB);

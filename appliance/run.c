@@ -17,6 +17,7 @@
 #include "appliance/machine.h"
 #include "appliance/report.h"
 #include "appliance/site_input.h"
+#include "appliance/sriov_apply.h"
 #include "appliance/switchd.h"
 #include "appliance/tsc.h"
 #include "appliance/vnf.h"
@@ -223,6 +224,16 @@ say_start(const struct run *r)
 	fflush(stdout);
 }
 
+/* What was changed of virtual functions; nobody uses them any more. */
+static void
+put_back(struct run *r, const char *whose)
+{
+	unsigned int n = r->dir.fd >= 0 ? sriov_undo(&r->in.root, &r->dir) : 0;
+
+	if (n)
+		log_info("virtual functions: %u changes%s were put back", n, whose);
+}
+
 /* The lock first: a second start must hear "already running", not that hugepages are missing. */
 static int
 take_lock(struct run *r)
@@ -237,6 +248,7 @@ take_lock(struct run *r)
 	if (r->dir.killed || r->dir.removed)
 		log_info("cleaned up after an earlier run: %u processes, %u sockets", r->dir.killed,
 			 r->dir.removed);
+	put_back(r, " that an earlier run left");
 	return EXIT_OK;
 }
 
@@ -433,6 +445,7 @@ clean_up(struct run *r)
 	free(r->vnf);
 	switchd_fini(&r->sw);
 	evloop_fini(&r->loop);
+	put_back(r, "");
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
 	rundir_close(&r->dir);
@@ -460,6 +473,11 @@ run_site(const struct cli_args *args)
 		goto out;
 	settle(&r);
 	n = set_up(&r, &e);
+	if (n == 0 && sriov_apply(r.in.plan, &r.in.root, &r.dir, &e) < 0) {
+		log_err("%s", e.text);
+		r.status = EXIT_REFUSED;
+		goto out;
+	}
 	if (n == 0) {
 		say_start(&r);
 		n = go(&r, &e);

@@ -54,6 +54,7 @@ vnf_init(struct vnf *v, const struct run_env *env, size_t index,
 		.child = CHILD_NONE,
 		.start_fd = -1,
 		.control_fd = -1,
+		.vfs = VNF_VFS_CLOSED,
 		.json = env->keep_lines ? json_array() : NULL,
 		.ended = ended,
 		.arg = arg,
@@ -69,10 +70,14 @@ vnf_init(struct vnf *v, const struct run_env *env, size_t index,
 int
 vnf_prepare(struct vnf *v, struct err *e)
 {
+	int r;
+
 	if (v->env->plan->vnf[v->index].vnf->n_interfaces > VMM_NICS_MAX)
 		return err_set(e, E2BIG, "vnf %s: more than %d interfaces", v->name, VMM_NICS_MAX);
 	v->listens = true;
-	return vnf_open_listen(v->env, v->index, v->listen_fd, e);
+	r = vnf_open_listen(v->env, v->index, v->listen_fd, e);
+	/* What only opening can tell, a group that is taken for instance, is told before anything starts. */
+	return r < 0 ? r : vnf_vf_open(v->env, v->index, &v->vfs, e);
 }
 
 /* Everything that belongs to one life of the VMM, which has ended. */
@@ -93,6 +98,7 @@ forget_vmm(struct vnf *v)
 	if (v->control_fd >= 0)
 		close(v->control_fd);
 	v->start_fd = v->control_fd = -1;
+	vnf_vf_close(&v->vfs);
 }
 
 static void
@@ -254,7 +260,7 @@ vnf_start(struct vnf *v, struct err *e)
 
 	if (!h)
 		return err_set(e, ENOMEM, "vnf %s: no memory", v->name);
-	r = vnf_open(v->env, v->index, v->listen_fd, h, &ends, e);
+	r = vnf_open(v->env, v->index, v->listen_fd, &v->vfs, h, &ends, e);
 	if (r < 0)
 		goto free_handin;
 	if (v->stats)

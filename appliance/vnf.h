@@ -11,6 +11,7 @@
 #include "appliance/child.h"
 #include "appliance/env.h"
 #include "appliance/lines.h"
+#include "appliance/vnf_vf.h"
 #include "base/vmm_msg.h"
 
 enum vnf_result {
@@ -58,6 +59,7 @@ struct vnf {
 	struct vnf_stream serial, console;
 	struct vnf_nic nic[VMM_NICS_MAX];
 	int listen_fd[VMM_NICS_MAX]; /* owned until they are handed in; -1 */
+	struct vnf_vfs vfs;          /* open from vnf_prepare() until the VMM has ended */
 
 	unsigned int resets;           /* times the guest was started again */
 	uint64_t reset_ns[8];          /* when, the latest of them */

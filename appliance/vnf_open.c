@@ -12,6 +12,7 @@
 
 #include "appliance/check.h"
 #include "appliance/tap.h"
+#include "appliance/vnf_open_disk.h"
 #include "base/log.h"
 
 static int
@@ -233,6 +234,8 @@ add_nics(const struct run_env *env, size_t vnf, int *fds, struct handin *h, stru
 		uint32_t kind = h->start.nic[i].kind;
 		int fd, r;
 
+		if (kind == VMM_NIC_VFIO)
+			continue; /* vnf_vf.h */
 		if (kind == VMM_NIC_TAP) {
 			fd = open_tap(v, &v->interfaces[i], e);
 		} else if (kind == VMM_NIC_VHOST_CONNECT) {
@@ -269,8 +272,8 @@ vnf_open_close(struct handin *h)
 }
 
 int
-vnf_open(const struct run_env *env, size_t vnf, int *fds, struct handin *h, struct vnf_ends *ret,
-	 struct err *e)
+vnf_open(const struct run_env *env, size_t vnf, int *fds, struct vnf_vfs *vfs, struct handin *h,
+	 struct vnf_ends *ret, struct err *e)
 {
 	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
 	struct vnf_ends ends = {.serial = -1, .console = -1, .control = -1};
@@ -290,7 +293,13 @@ vnf_open(const struct run_env *env, size_t vnf, int *fds, struct handin *h, stru
 	if (r == 0)
 		r = add_stats(h, &ends.stats, e);
 	if (r == 0)
+		r = vnf_open_disks(env, vnf, h, e);
+	if (r == 0)
 		r = add_nics(env, vnf, fds, h, e);
+	if (r == 0)
+		r = vnf_vf_open(env, vnf, vfs, e);
+	if (r == 0)
+		r = vnf_vf_hand_in(env, vnf, vfs, h, e);
 	if (r == 0) {
 		*ret = ends;
 		return 0;

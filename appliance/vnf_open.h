@@ -5,6 +5,7 @@
 
 #include "appliance/env.h"
 #include "appliance/translate.h"
+#include "appliance/vnf_vf.h"
 
 struct vnf_ends { /* our ends; the caller's; -1 when not made */
 	int serial, console;
@@ -21,10 +22,10 @@ int vnf_open_listen(const struct run_env *env, size_t vnf, int *fds, struct err 
 
 /*
  * Fills @h with the whole start message and its fds, which the caller closes with vnf_open_close()
- * once they are sent. Takes the listening sockets out of @fds. 0, or -errno in words with nothing
+ * once they are sent. Takes the listening sockets out of @fds; opens @vfs unless it is open. 0, or -errno in words with nothing
  * but those left open.
  */
-int vnf_open(const struct run_env *env, size_t vnf, int *fds, struct handin *h,
+int vnf_open(const struct run_env *env, size_t vnf, int *fds, struct vnf_vfs *vfs, struct handin *h,
 	     struct vnf_ends *ret, struct err *e);
 void vnf_open_close(struct handin *h);
 

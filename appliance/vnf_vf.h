@@ -12,6 +12,7 @@
 
 struct vnf_vfs {
 	struct iommu iommu;
+	bool used; /* by an earlier life of the VMM: its guest may have changed settings */
 };
 
 #define VNF_VFS_CLOSED ((struct vnf_vfs){.iommu = IOMMU_CLOSED})
@@ -32,7 +33,7 @@ int vnf_vf_hand_in(const struct run_env *env, size_t vnf, const struct vnf_vfs *
 /*
  * The VF of interface number @interface once more, for a struct vmm_nic_fd after a VMM_EV_NIC_DETACHED:
  * settings that its last user changed are put back, then it is opened. 0 with an fd that is the caller's,
- * or -errno in words: -EINVAL when the interface is no VF, -EBUSY while the VMM still has it.
+ * or -errno in words: -EINVAL when the interface is no VF. Whether the VMM still has it, the VMM knows.
  */
 int vnf_vf_attach(const struct run_env *env, size_t vnf, size_t interface, const struct vnf_vfs *v,
 		  int *ret_fd, struct err *e);
