@@ -87,7 +87,7 @@ read_netdev(const struct sysroot *root, const char *device, struct topo_pf *pf)
 	char folder[sizeof(DEVICES) + PCI_ADDR_LEN + 8], text[64];
 	struct netdev_search s = {.root = root, .folder = folder};
 
-	snprintf(folder, sizeof(folder), DEVICES "/%s/net", device);
+	snprintf(folder, sizeof(folder), DEVICES "/%.*s/net", PCI_ADDR_LEN, device);
 	if (for_each_entry(root, folder, try_netdev, &s) < 0 || !s.name[0])
 		return;
 	memcpy(pf->netdev, s.name, sizeof(pf->netdev));
