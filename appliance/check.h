@@ -32,4 +32,17 @@ int check_boot_path(const struct site_vnf *v, const char *probe, char *ret, size
 /* A path of the declaration, taken from the folder of its file unless absolute. -ENAMETOOLONG. */
 int check_path(const struct site_vnf *v, const char *path, char *ret, size_t size);
 
+/* --- for the files check*.c --- */
+
+#define CHECK_WHO_MAX (SITE_PATH_MAX + 128)
+
+/* One problem; the first one's @kind becomes *@status. */
+void check_say(const struct check *c, int kind, int *status, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+/* "site.yaml:12:11: vnf fw1". Returns @buf. */
+const char *check_who(const struct site_vnf *v, const struct where *w, char *buf, size_t size);
+
+/* check_disk.c */
+void check_disks(const struct check *c, int *status);
+
 #endif
