@@ -6,7 +6,9 @@
 title() { :; }
 machine() { :; }
 guest() { cat >/dev/null; }
+guest_disk() { :; }
 pvh() { :; }
+program() { :; }
 # site NAME: keeps the declaration that follows as /run/NAME.yaml.
 site() { cat >"/run/$1.yaml"; }
 

@@ -37,6 +37,25 @@ initrd() {
 	rm -rf "$root" "$work/add"
 }
 
+# guest_disk NAME PROGRAM...: /lab/NAME.raw, an ext4 disk with programs of the tree and the libraries that they
+# load, where a guest can chroot to: too much for an initrd.
+guest_disk() {
+	local out=$work/lab/$1.raw root=$work/disk-root libs=$tree/usr/lib/x86_64-linux-gnu program file
+	shift
+	for program in "$@"; do
+		echo "$program"
+		"$tree/lib64/ld-linux-x86-64.so.2" --library-path "$libs:$libs/ceph" --list "$tree$program" | grep -o '/[^ ]*'
+	done | sed -E "s#^$tree/*#/#; s#^/lib#/usr/lib#" | sort -u | while read -r file; do
+		install -D "$tree$file" "$root$file"
+	done
+	mkdir -p "$root"/{dev,proc,sys,tmp}
+	ln -s usr/lib "$root/lib"
+	ln -s usr/lib64 "$root/lib64"
+	truncate -s "$(($(du -sm "$root" | cut -f 1) * 5 / 4 + 8))M" "$out"
+	from_tree /usr/sbin/mke2fs -q -t ext4 -d "$root" "$out"
+	rm -rf "$root"
+}
+
 # The ELF kernel inside a bzImage, for PVH: Documentation/arch/x86/boot.rst, payload_offset and payload_length.
 extract_elf() {
 	local image=$1 out=$2
@@ -71,7 +90,7 @@ machine_defaults() {
 	pages_2m=256  # in each node
 	pages_1g=0    # in each node; 1 costs 4 s of the boot
 	kernel=rt     # of the server
-	seconds=150   # a scenario that takes longer has failed
+	seconds=300   # a scenario that takes longer has failed
 	disk=1G       # size of the NVMe disk, a sparse file
 	args=         # more for the kernel's command line
 }
