@@ -213,12 +213,13 @@ pages_needed(const struct check *c, uint64_t size, int node, char *list, size_t 
 	for (size_t i = 0; i < p->n_vnfs; i++) {
 		const struct plan_vnf *v = &p->vnf[i];
 
-		if (v->vnf->memory.page_size != size || (node != -2 && v->node != node))
+		mine = node == -2 ? v->pages : plan_pages_on(v, node);
+		if (v->vnf->memory.page_size != size || mine == 0)
 			continue;
-		need += v->pages;
+		need += mine;
 		if (used < room)
 			used += (size_t)snprintf(list + used, room - used, "%svnf %s %" PRIu64,
-						 used ? ", " : "", v->vnf->name, v->pages);
+						 used ? ", " : "", v->vnf->name, mine);
 	}
 	if (p->has_switch && size == 2 * MIB && (node == -2 || p->switch_node == node)) {
 		mine = translate_switch_memory(p) / 2;

@@ -80,6 +80,44 @@ plan_new(const struct site *site)
 	return plan;
 }
 
+uint64_t
+plan_pages_on(const struct plan_vnf *v, int node)
+{
+	unsigned int cells = plan_cells(v->vnf);
+	uint64_t n = 0;
+
+	if (cells == 1)
+		return v->node == node ? v->pages : 0;
+	for (unsigned int c = 0; c < cells; c++)
+		n += v->cell_node[c] == node ? v->pages / cells : 0;
+	return n;
+}
+
+/* What the guest is told of its nodes. A byte each, 255 is "no way" there (ACPI 6.5, 5.2.17). */
+static void
+fill_cells(struct planner *p)
+{
+	for (size_t v = 0; v < p->plan->n_vnfs; v++) {
+		struct plan_vnf *pv = &p->plan->vnf[v];
+		unsigned int cells = plan_cells(pv->vnf);
+
+		for (unsigned int i = 0; i < pv->vnf->cpu.vcpus; i++)
+			pv->vcpu_cell[i] = plan_cell_of(pv->vnf, i);
+		for (unsigned int a = 0; a < cells; a++) {
+			for (unsigned int b = 0; b < cells; b++) {
+				int from = topo_node_index(p->topo, pv->cell_node[a]);
+				int to = topo_node_index(p->topo, pv->cell_node[b]);
+				int far = from < 0 || to < 0 || a == b
+						  ? 10
+						  : p->topo->node[from].distance[to];
+
+				far = a == b ? 10 : MIN_OF(MAX_OF(far, 11), 254);
+				pv->cell_distance[a][b] = (uint8_t)far;
+			}
+		}
+	}
+}
+
 /* Which pages the switch will find: DPDK takes 2 MiB ones where the node has enough of them. */
 static void
 fill_pages(struct planner *p)
@@ -90,11 +128,12 @@ fill_pages(struct planner *p)
 
 	for (size_t v = 0; v < plan->n_vnfs; v++) {
 		const struct site_memory *m = &plan->vnf[v].vnf->memory;
-		bool here = p->topo->n_nodes == 1 || plan->vnf[v].node == plan->switch_node;
 
 		plan->vnf[v].pages = m->size / m->page_size;
-		if (here && m->page_size == SIZE_2M)
-			used_2m += plan->vnf[v].pages;
+		if (m->page_size == SIZE_2M)
+			used_2m += p->topo->n_nodes == 1
+					   ? plan->vnf[v].pages
+					   : plan_pages_on(&plan->vnf[v], plan->switch_node);
 	}
 	if (!plan->has_switch)
 		return;
@@ -166,6 +205,7 @@ plan_make(const struct site *site, const struct topo *topo, struct plan **ret, s
 		r = try_stages(&p);
 	if (!r) {
 		fill_pages(&p);
+		fill_cells(&p);
 		plan_audit(topo, p.plan);
 		*ret = p.plan;
 		p.plan = NULL;
@@ -174,6 +214,8 @@ plan_make(const struct site *site, const struct topo *topo, struct plan **ret, s
 	free(p.unit);
 	free(p.demand);
 	free(p.choice);
+	free(p.bound);
+	free(p.vf_first);
 	return r;
 }
 

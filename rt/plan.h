@@ -87,6 +87,9 @@ struct plan {
 int plan_make(const struct site *site, const struct topo *topo, struct plan **ret, struct err *e);
 void plan_free(struct plan *p);
 
+/* How many pages of its memory are on host node @node; none where the host has but one. */
+uint64_t plan_pages_on(const struct plan_vnf *v, int node);
+
 /* As a person reads it, and as a program does (one JSON object). 0 or -EIO. */
 int plan_print(const struct plan *p, const struct topo *topo, FILE *out);
 int plan_print_json(const struct plan *p, const struct topo *topo, FILE *out);

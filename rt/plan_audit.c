@@ -149,7 +149,7 @@ static void
 audit_nodes(struct audit *a, size_t v)
 {
 	const struct plan_vnf *pv = &a->plan->vnf[v];
-	int first = NO_NODE, remote = NO_NODE;
+	int first = NO_NODE, remote = NO_NODE, memory = NO_NODE;
 	bool spread = false;
 
 	for (unsigned int i = 0; i < pv->vnf->cpu.vcpus; i++) {
@@ -159,9 +159,11 @@ audit_nodes(struct audit *a, size_t v)
 		if (!c)
 			continue;
 		first = first < 0 ? os : first;
-		spread |= os != first;
-		if (pv->node >= 0 && os != pv->node)
-			remote = os;
+		spread |= os != first && pv->vnf->cells < 2;
+		if (pv->node < 0 || os == pv->cell_node[pv->vcpu_cell[i]])
+			continue;
+		memory = pv->cell_node[pv->vcpu_cell[i]];
+		remote = os;
 	}
 	if (spread)
 		add_reason(a->plan,
@@ -169,7 +171,24 @@ audit_nodes(struct audit *a, size_t v)
 			   pv->vnf->name);
 	else if (remote >= 0)
 		add_reason(a->plan, "vnf %s: its memory is on NUMA node %d, its vCPUs on node %d",
-			   pv->vnf->name, pv->node, remote);
+			   pv->vnf->name, memory, remote);
+}
+
+/* Each way from a device into the guest's memory, and of its interrupts to a vCPU. */
+static void
+audit_function(struct audit *a, const struct plan_vf *f)
+{
+	const struct plan_vnf *pv = &a->plan->vnf[f->vnf];
+	const struct plan_pf *pf = &a->plan->pf[f->pf];
+
+	if (pf->node < 0 || pv->node < 0)
+		return;
+	for (unsigned int c = 0; c < MAX_OF(pv->vnf->cells, 1u); c++)
+		if (pv->cell_node[c] == pf->node)
+			return;
+	add_reason(a->plan,
+		   "vnf %s, interface %s: its device is on NUMA node %d, its memory on node %d",
+		   pv->vnf->name, pv->vnf->interfaces[f->interface].name, pf->node, pv->node);
 }
 
 static void
@@ -234,6 +253,8 @@ plan_audit(const struct topo *topo, struct plan *plan)
 		audit_emulator(&a, v);
 		any_dedicated |= plan->vnf[v].vnf->cpu.policy == CPU_DEDICATED;
 	}
+	for (size_t i = 0; i < plan->n_vfs; i++)
+		audit_function(&a, &plan->vf[i]);
 	if (plan->n_vnfs && !any_dedicated)
 		add_reason(plan, "no VNF has CPUs of its own (cpu.policy: shared)");
 	plan->n_reasons = MIN_OF(plan->n_reasons, PLAN_REASONS_MAX);

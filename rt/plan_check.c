@@ -143,6 +143,14 @@ check_pin(struct planner *p, size_t v, unsigned int i)
 			"vnf %s: vCPU %u is pinned to CPU %d of NUMA node %d, but numa.node is "
 			"%d; change one of them",
 			vnf->name, i, c->os, p->topo->node[c->node].os, vnf->numa_node);
+	if (vnf->cells < 2 && plan_bound(p, v, 0) >= 0 && plan_bound(p, v, 0) != c->node)
+		return err_set(
+			p->e, EINVAL,
+			"vnf %s: vCPU %u is pinned to CPU %d of NUMA node %d, but numa.nics is "
+			"required and its devices are on node %d; pin it elsewhere, or say "
+			"numa.nics: preferred",
+			vnf->name, i, c->os, p->topo->node[c->node].os,
+			p->topo->node[plan_bound(p, v, 0)].os);
 	return p->site->host.overlap == OVERLAP_ALLOW ? 0 : check_pin_alone(p, v, i);
 }
 
@@ -184,8 +192,15 @@ check_numbers(struct planner *p, const struct site_vnf *vnf)
 		return err_set(p->e, EINVAL,
 			       "vnf %s: memory is not a whole number of 4Ki, 2Mi or 1Gi pages",
 			       vnf->name);
-	if (vnf->cells > 1)
-		return err_set(p->e, EINVAL, "vnf %s: numa.cells is not planned yet", vnf->name);
+	if (vnf->cells < 2)
+		return 0;
+	if (vnf->cells > SITE_CELLS_MAX || vnf->cpu.vcpus % vnf->cells ||
+	    m->size / m->page_size % vnf->cells || vnf->cpu.policy != CPU_DEDICATED ||
+	    vnf->numa_node != NODE_AUTO)
+		return err_set(p->e, EINVAL,
+			       "vnf %s: %u cells are more than %d, do not divide its vCPUs and "
+			       "pages evenly, or go with policy shared or a node",
+			       vnf->name, vnf->cells, SITE_CELLS_MAX);
 	return 0;
 }
 
@@ -215,6 +230,8 @@ plan_check(struct planner *p)
 
 	for (size_t v = 0; !r && v < p->site->n_vnfs; v++)
 		r = check_numbers(p, &p->site->vnfs[v]);
+	if (!r)
+		r = plan_bind(p);
 	for (size_t v = 0; !r && v < p->site->n_vnfs; v++)
 		r = check_vnf(p, v);
 	return r;

@@ -103,7 +103,7 @@ give(struct planner *p, const struct demand *d, struct unit *u, unsigned int *vc
 			cpuset_add(&pv->emulator, (unsigned int)u->cpu[i]);
 		return;
 	}
-	for (unsigned int i = 0; i < pv->vnf->cpu.vcpus && *vcpus; i++) {
+	for (unsigned int i = d->first; i < d->end && *vcpus; i++) {
 		if (pv->cpu[i] >= 0 || used == (d->fill == FILL_ONE ? 1 : u->n_cpus))
 			continue;
 		pv->cpu[i] = u->cpu[used++];
@@ -173,12 +173,17 @@ static void
 place_memory(struct planner *p, const struct demand *d, int mem_node)
 {
 	const struct topo_node *n = &p->topo->node[mem_node];
+	struct plan_vnf *pv;
 
 	if (d->vnf == SWITCH_DEMAND) {
 		p->plan->switch_node = n->os;
 		return;
 	}
-	p->plan->vnf[d->vnf].node = p->topo->n_nodes > 1 ? n->os : -1;
+	if (d->cell == EMULATOR)
+		return;
+	pv = &p->plan->vnf[d->vnf];
+	pv->cell_node[MAX_OF(d->cell, 0)] = p->topo->n_nodes > 1 ? n->os : -1;
+	pv->node = pv->cell_node[0];
 }
 
 int

@@ -87,6 +87,10 @@ print_vnf(const struct plan_vnf *pv, const char *sep, FILE *out)
 		", \"memory\": %" PRIu64 ", \"pageSize\": %" PRIu64 ", \"pages\": %" PRIu64
 		", \"node\": %d",
 		vnf->memory.size, vnf->memory.page_size, pv->pages, pv->node);
+	print_key(", ", "cells", out);
+	for (unsigned int c = 0; c < MAX_OF(vnf->cells, 1u); c++)
+		fprintf(out, "%s%d", c ? ", " : "[", pv->cell_node[c]);
+	fprintf(out, "]");
 	print_set(",\n     ", "emulator", &pv->emulator, out);
 	print_key(",\n     ", "vcpus", out);
 	for (unsigned int i = 0; i < vnf->cpu.vcpus; i++)
@@ -152,10 +156,12 @@ print_device(const struct plan *p, size_t i, const char *sep, FILE *out)
 
 	print_text(sep, "name", pf->device->name, out);
 	fprintf(out, ", \"known\": %s", bool_text(pf->known));
-	print_text(", ", "pci", pci_addr_format(&pf->pci, addr), out);
+	if (pf->known || !pf->device->by_mac)
+		print_text(", ", "pci", pci_addr_format(&pf->pci, addr), out);
+	if (pf->known || pf->device->by_mac)
+		print_mac(", ", pf->mac, out);
 	print_text(", ", "netdev", pf->netdev, out);
 	print_text(", ", "driver", pf->driver, out);
-	print_mac(", ", pf->mac, out);
 	fprintf(out, ", \"node\": %d, \"vfs\": %u, \"functions\": [", pf->node, pf->vfs);
 	for (size_t k = 0; k < p->n_vfs; k++) {
 		if (p->vf[k].pf != i)

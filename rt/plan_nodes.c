@@ -99,6 +99,58 @@ housekeeping_node(const struct planner *p)
 	return c ? c->node : NO_NODE;
 }
 
+/* What the ways to devices cost when the demand at @depth goes to @node. */
+static int
+nic_cost(const struct search *s, size_t depth, int node)
+{
+	const struct demand *d = &s->p->demand[depth];
+	bool nodes[TOPO_NODES_MAX] = {false};
+
+	if (d->vnf == SWITCH_DEMAND || d->cell == EMULATOR || (d->cell >= 0 && !d->last))
+		return 0;
+	nodes[node] = true;
+	for (size_t i = 0; i < depth && d->cell >= 0; i++)
+		if (s->p->demand[i].vnf == d->vnf)
+			nodes[s->now[i].mem_node] = true;
+	return plan_nic_cost(s->p, (size_t)d->vnf, nodes);
+}
+
+/* Whether another cell of the same guest is on @node. */
+static bool
+is_taken(const struct search *s, size_t depth, int node)
+{
+	const struct demand *d = &s->p->demand[depth];
+
+	for (size_t i = 0; i < depth; i++)
+		if (s->p->demand[i].vnf == d->vnf && s->p->demand[i].cell >= 0 &&
+		    s->now[i].mem_node == node)
+			return true;
+	return false;
+}
+
+static bool
+has_cpus(const struct planner *p, int node)
+{
+	for (size_t i = 0; i < p->topo->n_cpus; i++)
+		if (p->topo->cpu[i].node == node)
+			return true;
+	return false;
+}
+
+/* Whether memory of the demand at @depth, with its vCPUs on @near, may be on node @m at all. */
+static bool
+may_hold(const struct search *s, size_t depth, int near, int m)
+{
+	const struct demand *d = &s->p->demand[depth];
+
+	if (d->fixed >= 0 && m != d->fixed)
+		return false;
+	if (d->cell < 0)
+		return true;
+	/* A cell's memory is where its vCPUs are, and no other cell is there. */
+	return (near < 0 ? has_cpus(s->p, m) : m == near) && !is_taken(s, depth, m);
+}
+
 /* Takes @d's units of nodes in turn, the roomiest first, while any are missing. */
 static bool
 take_spread(const struct search *s, const struct demand *d, struct room *r)
@@ -149,11 +201,11 @@ add_options(const struct search *s, size_t depth, int cpu_node_chosen, int near,
 	int hk = housekeeping_node(s->p);
 
 	for (int m = 0; m < (int)s->n_nodes; m++) {
-		int dist = near < 0    ? far(s->p, hk, m) /* the vCPUs float there */
+		int dist = near < 0    ? far(s->p, hk, m) + nic_cost(s, depth, m) /* they float */
 			   : m == near ? 0
 				       : COST_REMOTE + far(s->p, near, m);
 
-		if ((d->fixed < 0 || m == d->fixed) && memory_fits(d, &r[m]))
+		if (may_hold(s, depth, near, m) && memory_fits(d, &r[m]))
 			add_option(o, n, (struct choice){cpu_node_chosen, m, cost + dist});
 	}
 }
@@ -190,11 +242,14 @@ list_options(const struct search *s, size_t depth, struct choice *o)
 	for (int c = 0; c < (int)s->n_nodes; c++) {
 		int away = d->home >= 0 && c != d->home ? COST_SPREAD : 0;
 
+		if (d->cell == EMULATOR)
+			away = is_taken(s, depth, c) ? 0 : COST_EMULATOR;
 		if ((d->fixed < 0 || c == d->fixed) &&
 		    room_fits(d, d->vcpus, d->emulator, &r[c], s->p->width, &wide, &narrow))
-			add_options(s, depth, c, c, away + link_cost(s, depth, c), o, &n);
+			add_options(s, depth, c, c,
+				    away + link_cost(s, depth, c) + nic_cost(s, depth, c), o, &n);
 	}
-	if (d->fixed < 0)
+	if (d->fixed < 0 && d->cell == WHOLE)
 		add_spread(s, depth, o, &n);
 	return n;
 }

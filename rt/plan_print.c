@@ -138,7 +138,9 @@ print_vnf(const struct plan *p, const struct plan_vnf *pv, FILE *out)
 	fprintf(out, "  memory    %s = %" PRIu64 " x %s",
 		bytes_text(vnf->memory.size, size, sizeof(size)), pv->pages,
 		bytes_text(vnf->memory.page_size, page, sizeof(page)));
-	if (pv->node >= 0)
+	for (unsigned int c = 0; vnf->cells > 1 && c < vnf->cells; c++)
+		fprintf(out, "%s %d", c ? "," : ", cells on nodes", pv->cell_node[c]);
+	if (vnf->cells < 2 && pv->node >= 0)
 		fprintf(out, ", node %d", pv->node);
 	fprintf(out, "\n  emulator  CPU %s%s\n", cpuset_format(&pv->emulator, cpus, sizeof(cpus)),
 		cpuset_equal(&pv->emulator, &p->housekeeping) ? " (housekeeping)" : "");
@@ -146,10 +148,13 @@ print_vnf(const struct plan *p, const struct plan_vnf *pv, FILE *out)
 		if (pv->cpu[i] < 0)
 			fprintf(out, "  vCPU %-4u floats on the emulator's CPUs\n", i);
 		else if (pv->priority[i])
-			fprintf(out, "  vCPU %-4u CPU %d, FIFO %d\n", i, pv->cpu[i],
-				pv->priority[i]);
+			fprintf(out, "  vCPU %-4u CPU %d, FIFO %d", i, pv->cpu[i], pv->priority[i]);
 		else
-			fprintf(out, "  vCPU %-4u CPU %d\n", i, pv->cpu[i]);
+			fprintf(out, "  vCPU %-4u CPU %d", i, pv->cpu[i]);
+		if (pv->cpu[i] >= 0 && vnf->cells > 1)
+			fprintf(out, ", cell %u", pv->vcpu_cell[i]);
+		if (pv->cpu[i] >= 0)
+			fprintf(out, "\n");
 	}
 }
 

@@ -60,7 +60,13 @@ struct demand {
 	int home;                  /* node index where its placed CPUs are, or NO_NODE */
 	uint64_t page_size, pages; /* the switch's: decided by what the node has */
 	unsigned int links;        /* interfaces on the switch */
+	int cell;                  /* of a guest with several, or WHOLE, or EMULATOR */
+	unsigned int first, end;   /* its vCPUs are first..end-1 */
+	bool last;                 /* the last cell of its VNF to be placed */
 };
+
+#define WHOLE    -1 /* demand.cell of a guest that sees one node */
+#define EMULATOR -2 /* the emulator core of a guest with cells, wherever it is */
 
 /* Where a demand goes: node indices. */
 struct choice {
@@ -85,6 +91,8 @@ struct planner {
 	struct unit *unit;
 	size_t n_units;
 	unsigned int width;    /* CPUs of the smallest unit that has siblings; 1 without any */
+	int *bound;            /* by VNF and cell: the node index that is given, or NO_NODE */
+	size_t *vf_first;      /* by VNF: its first entry in plan->vf, which is in order of VNFs */
 	struct demand *demand; /* placement order */
 	struct choice *choice; /* runs parallel */
 	size_t n_demands;
@@ -99,6 +107,14 @@ int plan_housekeeping(struct planner *p);
  * plan_vf.c: fills plan->pf and plan->vf from site and topology. 0, -ENOMEM, or -EINVAL with words.
  */
 int plan_functions(struct planner *p);
+
+/* plan_numa.c: fills p->bound. 0, -ENOMEM, or -EINVAL with words. */
+int plan_bind(struct planner *p);
+int plan_bound(const struct planner *p, size_t v, unsigned int cell);
+unsigned int plan_cells(const struct site_vnf *vnf); /* at least 1 */
+unsigned int plan_cell_of(const struct site_vnf *vnf, unsigned int vcpu);
+/* What the ways of VNF @v, which is on @nodes, to its devices cost. */
+int plan_nic_cost(const struct planner *p, size_t v, const bool *nodes);
 
 /* plan_units.c */
 int units_cut(struct planner *p, bool by_cpu); /* 0 or -ENOMEM */

@@ -59,14 +59,25 @@ this_host(const struct planner *p)
 	return p->topo->live ? "this machine" : "this host";
 }
 
-/* Cores that VNF @v owns in whole or is still short of. */
+/* Cores that VNF @v owns in whole or is still short of; of those that must be on @node, if any. */
 static unsigned int
-cores_of(const struct planner *p, const struct demand *d)
+cores_of(const struct planner *p, size_t v, int node, bool *ret_emulator)
 {
-	unsigned int n = units_needed(d, p->width);
+	unsigned int n = 0;
+	bool here = false;
 
-	for (size_t j = 0; j < p->n_units; j++)
-		n += p->unit[j].owner == d->vnf;
+	*ret_emulator = false;
+	for (size_t i = 0; i < p->n_demands; i++) {
+		const struct demand *d = &p->demand[i];
+
+		if (d->vnf != (int)v || (node >= 0 && d->fixed != node))
+			continue;
+		here = true;
+		n += units_needed(d, p->width);
+		*ret_emulator |= d->emulator;
+	}
+	for (size_t j = 0; j < p->n_units && here; j++)
+		n += p->unit[j].owner == (int)v && (node < 0 || p->unit[j].node == node);
 	return n;
 }
 
@@ -103,20 +114,16 @@ sum_cores(const struct planner *p, int node, struct text *t)
 			sum++;
 		}
 	for (size_t v = 0; v < p->site->n_vnfs; v++) {
-		for (size_t i = 0; i < p->n_demands; i++) {
-			const struct demand *d = &p->demand[i];
-			char who[NAME_MAX_LEN + 16];
-			unsigned int n = cores_of(p, d);
+		char who[NAME_MAX_LEN + 16];
+		bool emulator;
+		unsigned int n = cores_of(p, v, node, &emulator);
 
-			if (d->vnf != (int)v || (node >= 0 && d->fixed != node))
-				continue;
-			snprintf(who, sizeof(who), "for vnf %s", p->site->vnfs[v].name);
-			add_term(t, n, who,
-				 !d->emulator ? " (vcpus)"
-				 : n > 1      ? " (vcpus and emulator)"
-					      : " (emulator)");
-			sum += n;
-		}
+		snprintf(who, sizeof(who), "for vnf %s", p->site->vnfs[v].name);
+		add_term(t, n, who,
+			 !emulator ? " (vcpus)"
+			 : n > 1   ? " (vcpus and emulator)"
+				   : " (emulator)");
+		sum += n;
 	}
 	end_sum(t);
 	return sum;
@@ -138,6 +145,24 @@ refuse_cores(struct planner *p)
 	return true;
 }
 
+/* What put VNFs on @node: what is written may be taken back. */
+static const char *
+way_off_node(const struct planner *p, int node)
+{
+	bool named = false, nics = false;
+
+	for (size_t i = 0; i < p->n_demands; i++) {
+		const struct demand *d = &p->demand[i];
+		bool auto_node = d->vnf >= 0 && p->site->vnfs[d->vnf].numa_node == NODE_AUTO;
+
+		named |= d->fixed == node && !auto_node;
+		nics |= d->fixed == node && auto_node;
+	}
+	return named && nics ? "say numa.node: auto or numa.nics: preferred"
+	       : nics        ? "say numa.nics: preferred (their devices are there)"
+			     : "say numa.node: auto";
+}
+
 static bool
 refuse_cores_of_node(struct planner *p)
 {
@@ -148,11 +173,10 @@ refuse_cores_of_node(struct planner *p)
 		if (need <= have)
 			continue;
 		err_set(p->e, ENOSPC,
-			"NUMA node %d needs %u cores: %s; it has %u; say numa.node: auto, lower "
-			"vcpus, or "
+			"NUMA node %d needs %u cores: %s; it has %u; %s, lower vcpus, or "
 			"say overlap: allow in the Host document to share cores (no real-time "
 			"claim then)",
-			p->topo->node[n].os, need, t.buf, have);
+			p->topo->node[n].os, need, t.buf, have, way_off_node(p, n));
 		return true;
 	}
 	return false;
@@ -176,6 +200,18 @@ switch_pages(const struct planner *p, uint64_t size)
 	return p->plan->has_switch && size == SIZE_2M ? PLAN_SWITCH_MEM / SIZE_2M : 0;
 }
 
+/* Pages of VNF @v's memory; of what must be on @node, if any. */
+static uint64_t
+pages_of(const struct planner *p, size_t v, int node)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < p->n_demands; i++)
+		if (p->demand[i].vnf == (int)v && (node < 0 || p->demand[i].fixed == node))
+			n += p->demand[i].pages;
+	return n;
+}
+
 static uint64_t
 sum_pages(const struct planner *p, uint64_t size, int node, struct text *t)
 {
@@ -185,10 +221,9 @@ sum_pages(const struct planner *p, uint64_t size, int node, struct text *t)
 		const struct site_vnf *vnf = &p->site->vnfs[v];
 		char who[NAME_MAX_LEN + 16];
 
-		if (vnf->memory.page_size != size ||
-		    (node >= 0 && topo_node_index(p->topo, vnf->numa_node) != node))
+		if (vnf->memory.page_size != size)
 			continue;
-		n = vnf->memory.size / size;
+		n = pages_of(p, v, node);
 		snprintf(who, sizeof(who), "for vnf %s", vnf->name);
 		add_term(t, n, who, "");
 		if (__builtin_add_overflow(sum, n, &sum))
@@ -259,6 +294,7 @@ refuse_largest(struct planner *p)
 	for (size_t v = 0; v < p->site->n_vnfs; v++) {
 		const struct site_vnf *vnf = &p->site->vnfs[v];
 		uint64_t size = vnf->memory.page_size, best = 0;
+		uint64_t need = vnf->memory.size / size / plan_cells(vnf);
 
 		for (int n = 0; n < (int)p->topo->n_nodes; n++) {
 			uint64_t bytes = p->topo->node[n].mem_bytes;
@@ -268,14 +304,57 @@ refuse_largest(struct planner *p)
 
 			best = MAX_OF(best, here);
 		}
-		if (vnf->memory.size / size <= best)
+		if (need <= best)
 			continue;
 		err_set(p->e, ENOSPC,
-			"vnf %s: its memory is %llu pages of %s, and no NUMA node has more than "
+			"vnf %s: its memory is %llu pages of %s%s, and no NUMA node has more than "
 			"%llu free; "
 			"reserve more on one node, or lower memory.size",
-			vnf->name, (unsigned long long)(vnf->memory.size / size),
-			size == 4096 ? "4Ki" : size_name(size), (unsigned long long)best);
+			vnf->name, (unsigned long long)need, size == 4096 ? "4Ki" : size_name(size),
+			vnf->cells > 1 ? " in each cell" : "", (unsigned long long)best);
+		return true;
+	}
+	return false;
+}
+
+/* Whether @d's CPUs and memory fit on @r while nobody else is there. */
+static bool
+cell_fits(const struct planner *p, const struct demand *d, const struct room *r)
+{
+	unsigned int wide, narrow;
+	uint64_t pages = d->page_size == SIZE_1G   ? r->free_1g
+			 : d->page_size == SIZE_2M ? r->free_2m
+						   : r->bytes / d->page_size;
+
+	return room_fits(d, d->vcpus, false, r, p->width, &wide, &narrow) && d->pages <= pages;
+}
+
+/* A guest whose cells need more nodes of some size than there are. */
+static bool
+refuse_cells(struct planner *p)
+{
+	struct room room[TOPO_NODES_MAX];
+
+	rooms_count(p, room);
+	for (size_t i = 0; i < p->n_demands; i++) {
+		const struct demand *d = &p->demand[i];
+		unsigned int fit = 0, cells;
+
+		if (d->cell < 0 || d->fixed >= 0)
+			continue;
+		cells = p->site->vnfs[d->vnf].cells;
+		for (size_t n = 0; n < p->topo->n_nodes; n++)
+			fit += cell_fits(p, d, &room[n]);
+		if (fit >= cells)
+			continue;
+		err_set(p->e, ENOSPC,
+			"vnf %s: numa.cells is %u: so many NUMA nodes must each have %u cores and "
+			"%llu pages of %s free for it, and %u of %zu have; lower numa.cells, vcpus "
+			"or memory.size, or reserve more hugepages on each node",
+			p->site->vnfs[d->vnf].name, cells, units_needed(d, p->width),
+			(unsigned long long)d->pages,
+			d->page_size == 4096 ? "4Ki" : size_name(d->page_size), fit,
+			p->topo->n_nodes);
 		return true;
 	}
 	return false;
@@ -304,7 +383,7 @@ plan_refuse(struct planner *p)
 		if (refuse_pages(p, sizes[i], NO_NODE))
 			return -ENOSPC;
 	}
-	if (refuse_largest(p))
+	if (refuse_largest(p) || refuse_cells(p))
 		return -ENOSPC;
 	return err_set(
 		p->e, ENOSPC,

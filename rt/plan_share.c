@@ -76,13 +76,13 @@ cores_share(struct planner *p)
 	for (size_t v = 0; v < plan->n_vnfs; v++) {
 		struct plan_vnf *pv = &plan->vnf[v];
 		const struct site_vnf *vnf = pv->vnf;
-		int fixed = vnf->numa_node == NODE_AUTO ? NO_NODE
-							: topo_node_index(p->topo, vnf->numa_node);
-		int node = pv->node < 0 ? 0 : topo_node_index(p->topo, pv->node);
 
 		if (vnf->cpu.policy != CPU_DEDICATED)
 			continue;
 		for (unsigned int i = 0; i < vnf->cpu.vcpus; i++) {
+			unsigned int cell = plan_cell_of(vnf, i);
+			int node = MAX_OF(topo_node_index(p->topo, pv->cell_node[cell]), 0);
+			int fixed = vnf->cells > 1 ? node : plan_bound(p, v, 0);
 			const struct topo_cpu *c;
 
 			if (pv->cpu[i] >= 0)

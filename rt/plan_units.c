@@ -94,6 +94,7 @@ fill_pinned(struct planner *p, size_t v)
 {
 	struct plan_vnf *pv = &p->plan->vnf[v];
 	const struct site_cpu *cpu = &pv->vnf->cpu;
+	unsigned int cells = plan_cells(pv->vnf);
 
 	if (cpu->threads == THREADS_ISOLATE)
 		return;
@@ -101,6 +102,8 @@ fill_pinned(struct planner *p, size_t v)
 		for (size_t j = 0; pv->cpu[i] < 0 && j < p->n_units; j++) {
 			struct unit *u = &p->unit[j];
 
+			if (cells > 1 && u->node != plan_bound(p, v, plan_cell_of(pv->vnf, i)))
+				continue;
 			for (int k = 0; u->owner == (int)v && k < u->n_cpus; k++) {
 				bool used = false;
 
