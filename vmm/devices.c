@@ -45,6 +45,12 @@ console(const struct vmm_start *s, unsigned int index)
 }
 
 static bool
+balloon(const struct vmm_start *s, unsigned int index)
+{
+	return s->balloon;
+}
+
+static bool
 watchdog(const struct vmm_start *s, unsigned int index)
 {
 	return s->watchdog;
@@ -79,6 +85,7 @@ static const struct {
 	{&vfio_nic_ops, VMM_NICS_MAX, vfio_nic},
 	{&virtio_console_ops, 1, console},
 	{&virtio_rng_ops, 1, always},
+	{&virtio_balloon_ops, 1, balloon},
 	{&watchdog_ops, 1, watchdog},
 	{&pvpanic_ops, 1, always},
 	{&virtio_blk_ops, VMM_DISKS_MAX, disk},
