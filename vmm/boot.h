@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/vmm_msg.h"
 #include "vmm/mem.h"
+#include "vmm/topology.h"
 
 /* A kernel or initrd: a seekable fd, or (tests and fuzzing) bytes in memory. Borrowed. */
 struct boot_file {
@@ -30,6 +31,7 @@ struct boot_params_in {
 	struct boot_file kernel, initrd; /* initrd.size 0: none */
 	const char *cmdline;
 	unsigned int n_vcpus;
+	const struct topology *topology;
 	/* NUMA of the guest, none when n_cells is 0. Their memory is in struct mem's spans. */
 	const struct vmm_vcpu *vcpu; /* n_vcpus */
 	const struct vmm_cell *cell; /* n_cells */

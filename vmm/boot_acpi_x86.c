@@ -214,7 +214,7 @@ put_fadt(struct writer *w, uint64_t dsdt)
 }
 
 static uint64_t
-put_madt(struct writer *w, unsigned int n_vcpus)
+put_madt(struct writer *w, const struct boot_params_in *in)
 {
 	struct madt t = {.lapic = LAPIC_ADDR};
 
@@ -225,11 +225,11 @@ put_madt(struct writer *w, unsigned int n_vcpus)
 	t.nmi.length = sizeof(t.nmi);
 	t.nmi.uid = EVERY_CPU;
 	t.nmi.lint = LINT_NMI;
-	for (unsigned int i = 0; i < n_vcpus; i++)
-		t.cpu[i] = (struct madt_cpu){0, sizeof(struct madt_cpu), (uint8_t)i, (uint8_t)i,
-					     CPU_ENABLED};
+	for (unsigned int i = 0; i < in->n_vcpus; i++)
+		t.cpu[i] = (struct madt_cpu){0, sizeof(struct madt_cpu), (uint8_t)i,
+					     (uint8_t)in->topology->cpu[i].apic_id, CPU_ENABLED};
 	fill_head(&t.head, "APIC", REV_MADT,
-		  offsetof(struct madt, cpu) + n_vcpus * sizeof(struct madt_cpu));
+		  offsetof(struct madt, cpu) + in->n_vcpus * sizeof(struct madt_cpu));
 	return put_table(w, &t.head);
 }
 
@@ -252,7 +252,7 @@ put_srat(struct writer *w, const struct boot_params_in *in)
 		const struct srat_cpu c = {.type = 0,
 					   .length = sizeof(c),
 					   .cell = (uint8_t)in->vcpu[i].cell,
-					   .apic_id = (uint8_t)i,
+					   .apic_id = (uint8_t)in->topology->cpu[i].apic_id,
 					   .flags = SRAT_ENABLED};
 
 		memcpy(at, &c, sizeof(c));
@@ -292,7 +292,7 @@ put_xsdt(struct writer *w, const struct boot_params_in *in)
 	unsigned int n = 0;
 
 	t.table[n++] = put_fadt(w, dsdt);
-	t.table[n++] = put_madt(w, in->n_vcpus);
+	t.table[n++] = put_madt(w, in);
 	t.table[n++] = put_mcfg(w);
 	if (in->n_cells > 0) {
 		t.table[n++] = put_srat(w, in);

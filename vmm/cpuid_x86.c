@@ -11,8 +11,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define LEAF_KVM        0x40000000u
-#define LEAF_KVM_TIMING 0x40000010u
+#define LEAF_KVM               0x40000000u
+#define LEAF_KVM_FEATURES      0x40000001u
+#define LEAF_KVM_TIMING        0x40000010u
+#define AMD_TOPOLOGY           0x80000026u
+#define KVM_HINTS_REALTIME_BIT (1u << 0)
 /* KVM's local APIC timer counts nanoseconds. */
 #define APIC_BUS_KHZ 1000000u
 
@@ -78,41 +81,34 @@ drop(struct kvm_cpuid2 *t, uint32_t function)
 	return kept != all;
 }
 
-/* Bits that an APIC id needs for @n cores. */
-static uint32_t
-id_bits(uint32_t n)
-{
-	return n <= 1 ? 0 : 32 - (uint32_t)__builtin_clz(n - 1);
-}
-
 static void
 make_leaf_1(struct kvm_cpuid_entry2 *c, const struct cpuid_guest *g)
 {
-	c->ebx = (c->ebx & 0x0000ffffu) | g->n_vcpus << 16 | g->index << 24;
+	c->ebx = (c->ebx & 0x0000ffffu) | g->cpu.cores << 16 | g->cpu.apic_id << 24;
 	c->ecx |= L1_ECX_HYPERVISOR | L1_ECX_X2APIC;
 	c->ecx &= ~L1_ECX_TSC_DEADLINE;
 	if (g->tsc_deadline)
 		c->ecx |= L1_ECX_TSC_DEADLINE;
 	c->edx &= ~L1_EDX_HTT;
-	if (g->n_vcpus > 1)
+	if (g->cpu.cores > 1)
 		c->edx |= L1_EDX_HTT;
 }
 
 /*
  * Leaves 4 (Intel) and 0x8000001D (AMD) have one form for what is shared: only the last level is, by
- * all. Intel's also says how many cores a package may hold.
+ * all cores of the package. Intel's also says how many cores a package may hold.
  */
 static void
 make_cache(struct kvm_cpuid_entry2 *c, const struct cpuid_guest *g)
 {
 	uint32_t type = c->eax & 0x1f, level = c->eax >> 5 & 7;
-	uint32_t sharing = level >= 3 ? g->n_vcpus - 1 : 0;
+	uint32_t sharing = level >= 3 ? g->cpu.cores - 1 : 0;
 
 	if (type == 0)
 		return;
 	c->eax = (c->eax & 0x00003fffu) | sharing << 14;
 	if (c->function == 4)
-		c->eax |= ((1u << id_bits(g->n_vcpus)) - 1) << 26;
+		c->eax |= ((1u << g->core_bits) - 1) << 26;
 }
 
 static void
@@ -127,24 +123,24 @@ make_entry(struct kvm_cpuid_entry2 *c, const struct cpuid_guest *g, bool amd)
 		make_cache(c, g);
 		break;
 	case 0x80000001:
-		if (amd && g->n_vcpus > 1)
+		if (amd && g->cpu.cores > 1)
 			c->ecx |= AMD_ECX_CMP_LEGACY;
 		else if (amd)
 			c->ecx &= ~AMD_ECX_CMP_LEGACY;
 		break;
 	case 0x80000008:
 		if (amd)
-			c->ecx = (c->ecx & ~0xf0ffu) | (g->n_vcpus - 1) | id_bits(g->n_vcpus) << 12;
+			c->ecx = (c->ecx & ~0xf0ffu) | (g->cpu.cores - 1) | g->core_bits << 12;
 		break;
 	case 0x8000001e:
-		c->eax = g->index; /* extended APIC id */
-		c->ebx = g->index; /* core id; one thread a core */
-		c->ecx = 0;        /* one node */
+		c->eax = g->cpu.apic_id;
+		c->ebx = g->cpu.core;    /* one thread a core */
+		c->ecx = g->cpu.package; /* one node a package */
 		break;
 	}
 }
 
-/* 0xB and 0x1F: level 1 is the thread (one a core), level 2 the core. */
+/* 0xB and 0x1F: level 1 is the thread (one a core), level 2 the core; above is the package. */
 static int
 make_topology(struct kvm_cpuid2 *t, uint32_t function, const struct cpuid_guest *g)
 {
@@ -156,10 +152,10 @@ make_topology(struct kvm_cpuid2 *t, uint32_t function, const struct cpuid_guest 
 
 		if (!c)
 			return -ENOSPC;
-		c->eax = i == 1 ? id_bits(g->n_vcpus) : 0;
-		c->ebx = i == 0 ? 1 : i == 1 ? g->n_vcpus : 0;
+		c->eax = i == 1 ? g->core_bits : 0;
+		c->ebx = i == 0 ? 1 : i == 1 ? g->cpu.cores : 0;
 		c->ecx = i | type[i] << 8;
-		c->edx = g->index;
+		c->edx = g->cpu.apic_id;
 	}
 	return 0;
 }
@@ -192,6 +188,15 @@ make_clocks(struct kvm_cpuid2 *t, const struct cpuid_guest *g, bool intel)
 	return 0;
 }
 
+static void
+make_hints(struct kvm_cpuid2 *t, const struct cpuid_guest *g)
+{
+	struct kvm_cpuid_entry2 *c = cpuid_find(t, LEAF_KVM_FEATURES, 0);
+
+	if (c && g->own_cores)
+		c->edx |= KVM_HINTS_REALTIME_BIT;
+}
+
 int
 cpuid_make(struct kvm_cpuid2 *t, const struct cpuid_guest *g)
 {
@@ -204,6 +209,8 @@ cpuid_make(struct kvm_cpuid2 *t, const struct cpuid_guest *g)
 		c->eax = 0xb;
 	for (uint32_t i = 0; i < t->nent; i++)
 		make_entry(&t->entries[i], g, amd);
+	drop(t, AMD_TOPOLOGY); /* says the same as 0xB, and Linux would believe it first */
+	make_hints(t, g);
 	r = make_topology(t, 0xb, g);
 	if (r == 0 && cpuid_find(t, 0x1f, 0))
 		r = make_topology(t, 0x1f, g);

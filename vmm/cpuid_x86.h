@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CPUID table of a guest: what KVM supports on this host, with the topology of this guest (one
- * package, one thread a core) and the leaves that tell a guest its clock rates.
+ * The CPUID table of a guest: what KVM supports on this host (or less: cpuid_model_x86.h), with the
+ * topology of this guest and the leaves that tell a guest its clock rates.
  */
 #ifndef CORELANE_VMM_CPUID_X86_H
 #define CORELANE_VMM_CPUID_X86_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "vmm/topology.h"
 
 #define CPUID_ENTRIES_MAX 256
 
@@ -18,10 +19,11 @@
 int cpuid_supported(int kvm_fd, struct kvm_cpuid2 **ret, struct err *e);
 
 struct cpuid_guest {
-	unsigned int index;   /* of this vCPU: its APIC id */
-	unsigned int n_vcpus; /* at least 1 */
-	uint32_t tsc_khz;     /* 0: not known, not told */
-	bool tsc_deadline;    /* KVM emulates the TSC deadline timer */
+	struct topology_cpu cpu; /* of this vCPU */
+	uint32_t core_bits;
+	uint32_t tsc_khz;  /* 0: not known, not told */
+	bool tsc_deadline; /* KVM emulates the TSC deadline timer */
+	bool own_cores; /* no vCPU ever waits for another: told to the guest (KVM_HINTS_REALTIME) */
 };
 
 /* Turns the table that cpuid_supported() gave into that of one vCPU. Pure. -ENOSPC when it is full. */

@@ -86,6 +86,7 @@ load_kernel(struct vm *vm, struct boot_state *ret, struct err *e)
 		.cmdline = vm->start->cmdline,
 		.n_vcpus = vm->start->n_vcpus,
 		.vcpu = vm->start->vcpu,
+		.topology = &vm->topology,
 		.cell = vm->start->cell,
 		.n_cells = vm->start->n_cells,
 	};
@@ -240,6 +241,7 @@ set_up(struct vm *vm, int sock, struct vmm_start *start, uint64_t main_tsc, stru
 	if (r < 0)
 		return r;
 	vm->start = start;
+	(void)topology_make(start, &vm->topology); /* start_check() has tried it */
 	vm->start_fd = sock;
 	r = fcntl(sock, F_SETFL, O_RDWR | O_NONBLOCK) < 0 || fcntl(sock, F_SETFD, FD_CLOEXEC) < 0
 		    ? err_sys(e, errno, "start socket")

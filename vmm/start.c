@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "vmm/topology.h"
 
 #define PRIORITY_MAX  98 /* 99 is the kernel's own: watchdogs and migration */
 #define NODES_MAX     1024
@@ -99,6 +100,7 @@ check_cell(const struct vmm_start *s, uint32_t i, struct err *e)
 static int
 check_cells(const struct vmm_start *s, struct err *e)
 {
+	struct topology t;
 	uint64_t sum = 0;
 	int r = 0;
 
@@ -120,6 +122,10 @@ check_cells(const struct vmm_start *s, struct err *e)
 		if (s->vcpu[i].cell >= MAX_OF(s->n_cells, 1))
 			return err_set(e, EINVAL, "start message: vcpu %u: there is no cell %u", i,
 				       s->vcpu[i].cell);
+	if (topology_make(s, &t) < 0)
+		return err_set(e, EINVAL,
+			       "start message: vCPUs are spread over the cells so unevenly that "
+			       "their APIC ids do not fit in 8 bits; spread them evenly");
 	return 0;
 }
 

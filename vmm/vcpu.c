@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "rt/thread.h"
+#include "vmm/cpuid_model_x86.h"
 #include "vmm/cpuid_x86.h"
 #include "vmm/stats.h"
 
@@ -64,7 +65,8 @@ make(struct vcpu *v, struct err *e)
 
 	if (size < (int)sizeof(struct kvm_run))
 		return err_set(e, ENOTSUP, "KVM_GET_VCPU_MMAP_SIZE: %d", size);
-	v->fd = ioctl(v->vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)v->index);
+	v->fd = ioctl(v->vm->vm_fd, KVM_CREATE_VCPU,
+		      (unsigned long)v->vm->topology.cpu[v->index].apic_id);
 	if (v->fd < 0)
 		return err_sys(e, errno, "vcpu %u: KVM_CREATE_VCPU", v->index);
 	p = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
@@ -222,6 +224,8 @@ vcpus_create(struct vm *vm, const struct boot_state *boot, struct err *e)
 
 	if (r == 0)
 		r = cpuid_supported(vm->kvm_fd, &cpuid, e);
+	if (r == 0)
+		r = cpuid_model(cpuid, (enum vmm_cpu_model)vm->start->cpu_model, e);
 	for (unsigned int i = 0; i < vm->start->n_vcpus && r == 0; i++)
 		r = create_one(vm, i, cpuid, boot, e);
 	if (r == 0)

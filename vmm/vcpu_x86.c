@@ -23,6 +23,20 @@
 #define MSR_MTRR_DEFAULT 0x2ffu
 #define MTRR_ENABLE_WB   0x806ull
 
+/* Every vCPU is pinned to a CPU of its own (as far as this machine goes). */
+static bool
+own_cores(const struct vmm_start *s)
+{
+	for (uint32_t i = 0; i < s->n_vcpus; i++) {
+		if (s->vcpu[i].cpu < 0)
+			return false;
+		for (uint32_t k = 0; k < i; k++)
+			if (s->vcpu[k].cpu == s->vcpu[i].cpu)
+				return false;
+	}
+	return true;
+}
+
 static int
 set_cpuid(struct vcpu *v, struct err *e)
 {
@@ -30,8 +44,9 @@ set_cpuid(struct vcpu *v, struct err *e)
 		sizeof(struct kvm_cpuid2) + CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2);
 	int khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0), r;
 	struct cpuid_guest g = {
-		.index = v->index,
-		.n_vcpus = v->vm->start->n_vcpus,
+		.cpu = v->vm->topology.cpu[v->index],
+		.core_bits = v->vm->topology.core_bits,
+		.own_cores = own_cores(v->vm->start),
 		.tsc_khz = khz > 0 ? (uint32_t)khz : 0,
 		.tsc_deadline =
 			ioctl(v->vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0,

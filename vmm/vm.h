@@ -15,6 +15,7 @@
 #include "vmm/irq.h"
 #include "vmm/loop.h"
 #include "vmm/mem.h"
+#include "vmm/topology.h"
 
 struct vcpu;
 struct pci;
@@ -40,6 +41,7 @@ struct vm_nic {
 
 struct vm {
 	const struct vmm_start *start; /* the validated start message; constant */
+	struct topology topology;      /* made of it; constant */
 	int fds[FDMSG_FDS_MAX];        /* parallel to start->fd; taken with vm_take_fd() */
 	int start_fd;                  /* events go there */
 

@@ -16,7 +16,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t *ram;
 	struct mem m;
-	struct boot_params_in in = {.cmdline = "console=ttyS0", .n_vcpus = 2};
+	static const struct topology topology;
+	struct boot_params_in in = {.cmdline = "console=ttyS0",
+				    .n_vcpus = 2,
+				    .topology = &topology};
 	struct boot_state st = {0};
 	struct err e = {0};
 

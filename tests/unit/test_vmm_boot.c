@@ -82,13 +82,16 @@ make_elf(void)
 	return f;
 }
 
+static const struct topology flat;
+
 static int
 load(const void *bytes, size_t size, uint64_t ram_size, struct boot_state *ret)
 {
 	struct mem m = make_mem(ram_size);
 	struct boot_params_in in = {.kernel = {.fd = -1, .bytes = bytes, .size = size},
 				    .cmdline = "console=ttyS0",
-				    .n_vcpus = 3};
+				    .n_vcpus = 3,
+				    .topology = &flat};
 
 	e = (struct err){0};
 	return boot_load(&m, &in, ret, &e);
@@ -257,7 +260,8 @@ loads_bzimage(void **state)
 	struct boot_params_in in = {.kernel = {.bytes = f, .size = sizeof(f)},
 				    .initrd = {.bytes = initrd, .size = sizeof(initrd)},
 				    .cmdline = "quiet",
-				    .n_vcpus = 1};
+				    .n_vcpus = 1,
+				    .topology = &flat};
 	struct boot_state st;
 	struct boot_params *bp;
 	uint64_t *pml4;

@@ -18,6 +18,8 @@
 #define RAM (8u << 20)
 
 static uint8_t ram[RAM];
+static struct vmm_start start;
+static struct topology topology;
 static struct err e;
 
 static uint8_t
@@ -77,10 +79,12 @@ writes_acpi(void **state)
 	struct mem m = {.region = {{.gpa = 0, .size = RAM, .hva = ram}}, .n = 1};
 	uint8_t *fadt, *madt, *mcfg;
 	unsigned int cpus = 0;
-	struct boot_params_in in = {.n_vcpus = 3};
+	struct boot_params_in in = {.n_vcpus = 3, .topology = &topology};
 	uint64_t at;
 	uint32_t len;
 
+	start.n_vcpus = 64;
+	assert_int_equal(topology_make(&start, &topology), 0);
 	assert_int_equal(boot_write_acpi(&m, &in, &e), 0);
 	assert_null(find_table("SRAT"));
 	assert_null(find_table("SLIT"));
@@ -140,13 +144,16 @@ tells_cells(void **state)
 				 {0x100000000, 0x80000000, 1, -1},
 				 {0x180000000, 0x40000000, 2, -1}},
 			.n_spans = 4};
-	struct vmm_vcpu vcpu[VMM_VCPUS_MAX];
-	struct boot_params_in in = {.n_vcpus = 64, .vcpu = vcpu, .cell = cell, .n_cells = 3};
+	struct vmm_vcpu *vcpu = start.vcpu;
+	struct boot_params_in in = {
+		.n_vcpus = 64, .topology = &topology, .vcpu = vcpu, .cell = cell, .n_cells = 3};
 	unsigned int cpus = 0, spans = 0;
 	uint8_t *t;
 
 	for (unsigned int i = 0; i < 64; i++)
 		vcpu[i] = (struct vmm_vcpu){.cpu = -1, .cell = i % 3};
+	start.n_vcpus = 64;
+	assert_int_equal(topology_make(&start, &topology), 0);
 	assert_int_equal(boot_write_acpi(&m, &in, &e), 0);
 	t = find_table("SRAT");
 	assert_non_null(t);
@@ -155,7 +162,8 @@ tells_cells(void **state)
 
 		if (p[0] == 0) {
 			assert_int_equal(p[1], 16);
-			assert_int_equal(p[3], cpus);
+			assert_int_equal(p[3], topology.cpu[cpus].apic_id);
+			assert_int_equal(p[3] >> 5, p[2]); /* 22 cores at most: a package each */
 			assert_int_equal(p[2], cpus++ % 3);
 			assert_int_equal(field(p + 4, 4), 1);
 		} else {

@@ -13,6 +13,18 @@
 #include "base/util.h"
 #include "vmm/cpuid_x86.h"
 
+/* vCPU @i of @n in one package. */
+static struct cpuid_guest
+guest(unsigned int i, unsigned int n)
+{
+	static struct vmm_start s;
+	struct topology t;
+
+	s.n_vcpus = n;
+	assert_int_equal(topology_make(&s, &t), 0);
+	return (struct cpuid_guest){.cpu = t.cpu[i], .core_bits = t.core_bits};
+}
+
 static struct kvm_cpuid2 *
 make(const struct kvm_cpuid_entry2 *entry, uint32_t n)
 {
@@ -83,7 +95,7 @@ static void
 one_vcpu(void **state)
 {
 	struct kvm_cpuid2 *t = amd();
-	const struct cpuid_guest g = {.index = 0, .n_vcpus = 1};
+	const struct cpuid_guest g = guest(0, 1);
 
 	assert_int_equal(cpuid_make(t, &g), 0);
 	assert_int_equal(cpuid_find(t, 1, 0)->ebx, 0x00010800);
@@ -99,12 +111,11 @@ one_vcpu(void **state)
 static void
 amd_cores(void **state)
 {
-	const struct cpuid_guest g = {.index = 2,
-				      .n_vcpus = 3,
-				      .tsc_khz = 2596000,
-				      .tsc_deadline = true};
+	struct cpuid_guest g = guest(2, 3);
 	struct kvm_cpuid2 *t = amd();
 
+	g.tsc_khz = 2596000;
+	g.tsc_deadline = true;
 	assert_int_equal(cpuid_make(t, &g), 0);
 	assert_int_equal(cpuid_find(t, 1, 0)->ebx, 0x02030800);
 	assert_int_equal(cpuid_find(t, 1, 0)->edx >> 28 & 1, 1);
@@ -130,9 +141,10 @@ amd_cores(void **state)
 static void
 clocks(void **state)
 {
-	const struct cpuid_guest g = {.index = 0, .n_vcpus = 1, .tsc_khz = 2596000};
+	struct cpuid_guest g = guest(0, 1);
 	struct kvm_cpuid2 *t = amd();
 
+	g.tsc_khz = 2596000;
 	assert_int_equal(cpuid_make(t, &g), 0);
 	assert_int_equal(cpuid_find(t, 0x40000000, 0)->eax, 0x40000010);
 	assert_int_equal(cpuid_find(t, 0x40000010, 0)->eax, 2596000);
@@ -150,7 +162,7 @@ clocks(void **state)
 static void
 intel_cores(void **state)
 {
-	const struct cpuid_guest g = {.index = 5, .n_vcpus = 8};
+	const struct cpuid_guest g = guest(5, 8);
 	struct kvm_cpuid2 *t = intel();
 
 	assert_int_equal(cpuid_make(t, &g), 0);
@@ -168,7 +180,7 @@ every_id_is_its_own(void **state)
 {
 	for (unsigned int n = 1; n <= 64; n++)
 		for (unsigned int i = 0; i < n; i++) {
-			const struct cpuid_guest g = {.index = i, .n_vcpus = n};
+			const struct cpuid_guest g = guest(i, n);
 			struct kvm_cpuid2 *t = amd();
 			uint32_t shift;
 
@@ -184,9 +196,10 @@ every_id_is_its_own(void **state)
 static void
 says_when_it_is_full(void **state)
 {
-	const struct cpuid_guest g = {.index = 0, .n_vcpus = 2, .tsc_khz = 1000000};
+	struct cpuid_guest g = guest(0, 2);
 	struct kvm_cpuid2 *t = amd();
 
+	g.tsc_khz = 1000000;
 	while (t->nent < CPUID_ENTRIES_MAX - 1)
 		t->entries[t->nent++] = (struct kvm_cpuid_entry2){.function = 0x50000000 + t->nent};
 	assert_int_equal(cpuid_make(t, &g), -ENOSPC);

@@ -83,6 +83,23 @@ make_full(struct vmm_start *s)
 	s->n_fds = 10;
 }
 
+/* Eight cells, all but seven vCPUs in the first: 64 ids a cell. */
+static void
+make_uneven(struct vmm_start *s)
+{
+	s->n_cells = VMM_CELLS_MAX;
+	s->n_vcpus = VMM_VCPUS_MAX;
+	s->mem_size = 0;
+	for (unsigned int i = 0; i < VMM_CELLS_MAX; i++) {
+		s->cell[i] = (struct vmm_cell){.mem_size = 8ull << 20, .node = -1};
+		memset(s->cell[i].distance, 20, VMM_CELLS_MAX);
+		s->cell[i].distance[i] = 10;
+		s->mem_size += s->cell[i].mem_size;
+	}
+	for (unsigned int i = 0; i < VMM_VCPUS_MAX; i++)
+		s->vcpu[i] = (struct vmm_vcpu){.cpu = -1, .cell = i < VMM_CELLS_MAX ? i : 0};
+}
+
 #define WRONG_FULL(change, words)                                                                  \
 	do {                                                                                       \
 		struct vmm_start s_;                                                               \
@@ -208,6 +225,7 @@ refuses_cells(void **state)
 	WRONG_FULL(s->cell[1].distance[0] = 10, "cell 1: distance 10 to cell 0");
 	WRONG_FULL(s->cell[1].distance[0] = 255, "cell 1: distance 255");
 	WRONG_FULL(s->vcpu[0].cell = 2, "vcpu 0: there is no cell 2");
+	WRONG_FULL(make_uneven(s), "unevenly");
 }
 
 static void
