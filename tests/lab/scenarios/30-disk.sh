@@ -66,6 +66,7 @@ on_server() {
 	mount /dev/nvme0n1 /data
 	truncate -s 128M /data/root.raw
 	truncate -s 64M /data/block.raw
+	modprobe loop
 	losetup --direct-io=on /dev/loop0 /data/block.raw
 	run disks
 	check ended ended 110
