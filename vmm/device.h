@@ -68,6 +68,7 @@ extern const struct device_ops virtio_net_tap_ops;
 extern const struct device_ops virtio_console_ops;
 extern const struct device_ops virtio_rng_ops;
 extern const struct device_ops virtio_balloon_ops;
+extern const struct device_ops virtio_vsock_ops;
 extern const struct device_ops watchdog_ops; /* i6300esb */
 extern const struct device_ops pvpanic_ops;
 extern const struct device_ops vfio_iommu_ops;

@@ -51,6 +51,12 @@ balloon(const struct vmm_start *s, unsigned int index)
 }
 
 static bool
+vsock(const struct vmm_start *s, unsigned int index)
+{
+	return s->vsock_cid != 0;
+}
+
+static bool
 watchdog(const struct vmm_start *s, unsigned int index)
 {
 	return s->watchdog;
@@ -86,6 +92,7 @@ static const struct {
 	{&virtio_console_ops, 1, console},
 	{&virtio_rng_ops, 1, always},
 	{&virtio_balloon_ops, 1, balloon},
+	{&virtio_vsock_ops, 1, vsock},
 	{&watchdog_ops, 1, watchdog},
 	{&pvpanic_ops, 1, always},
 	{&virtio_blk_ops, VMM_DISKS_MAX, disk},

@@ -197,6 +197,7 @@ status_of(int r)
 	case ENOMEM:
 	case ENOTSUP:
 	case EPERM:
+	case EADDRINUSE:
 		return EXIT_REFUSED;
 	default:
 		return EXIT_FAILED;
