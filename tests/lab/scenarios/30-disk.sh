@@ -15,18 +15,19 @@ mkdir -p /seed /mnt /tools
 mount -t iso9660 -o ro /dev/$seed /seed && say "seed: $(ls /seed | xargs)" && sed 's/^/guest: seed: /' /seed/*
 dd if=/dev/zero of=/dev/$tools bs=4k count=1 2>/dev/null && say "read-only disk written"
 mke2fs -F /dev/$block >/dev/null 2>&1; mount -t ext4 /dev/$block /mnt
-head -c 20000000 /dev/urandom >/mnt/file; md5sum /mnt/file >/tmp/sum
+head -c 5000000 /dev/urandom >/mnt/file; md5sum /mnt/file >/tmp/sum
 umount /mnt; echo 3 >/proc/sys/vm/drop_caches; mount -t ext4 /dev/$block /mnt
 md5sum -c /tmp/sum >/dev/null 2>&1 && say "filesystem ok"
 umount /mnt
 mount -t ext4 -o ro /dev/$tools /tools && mount --bind /dev /tools/dev && mount -t proc p /tools/proc &&
 	mount -t tmpfs t /tools/tmp
-fio() { chroot /tools /usr/bin/fio --output=/tmp/out "$@" && say "fio ok: $*" || sed 's/^/guest: fio: /' /tools/tmp/out; }
-fio --name=v --filename=/dev/$root --direct=1 --ioengine=libaio --iodepth=16 --numjobs=4 --offset_increment=16m \
-	--rw=randwrite --bsrange=512-64k --size=4m --verify=crc32c --verify_fatal=1 --fsync=64
-fio --name=b --filename=/dev/$block --direct=1 --ioengine=psync --numjobs=2 --offset_increment=8m \
-	--rw=randwrite --bs=4k --size=2m --verify=md5 --verify_fatal=1 --verify_backlog=64
-before=$(head -c 1048576 /dev/$root | md5sum)
+fio() { # NAME OPTION...
+	chroot /tools /usr/bin/fio --name="$1" --output=/tmp/out --eta=never --direct=1 --rw=randwrite --verify_fatal=1 \
+		--verify_state_save=0 "$@" && say "fio $1 ok" || sed 's/^/guest: fio: /' /tools/tmp/out
+}
+fio queues --filename=/dev/$root --ioengine=libaio --iodepth=8 --numjobs=4 --offset_increment=16m \
+	--bsrange=512-64k --size=1m --verify=crc32c --fsync=32
+fio block-device --filename=/dev/$block --ioengine=psync --bs=4k --size=512k --verify=md5 --verify_backlog=64
 blkdiscard -o 0 -l 1048576 /dev/$root && say "discard ok"
 echo 3 >/proc/sys/vm/drop_caches
 say "after discard: $(head -c 1048576 /dev/$root | tr -d '\0' | wc -c) bytes are not zero"
@@ -72,5 +73,20 @@ on_server() {
 	check ended ended 110
 	equal exit-status "$status" 0
 	has size-queues-cache disks.log 'guest: root: 262144 sectors, 2 queues, write back, ro 0'
-	cat disks.log
+	has discard-limits disks.log 'guest: discard: root 1073741824, zeroes 67108864'
+	has block-size disks.log 'guest: block: blocks of 512, tools: ro 1'
+	hasnt read-only-stays disks.log 'guest: read-only disk written'
+	has seed-files disks.log 'guest: seed: meta-data network-config user-data'
+	has seed-names disks.log 'guest: seed: local-hostname: linux'
+	has seed-user-data disks.log 'guest: seed: hostname: of-the-guest'
+	has filesystem disks.log 'guest: filesystem ok'
+	has fio-queues disks.log 'guest: fio queues ok'
+	has fio-block-device disks.log 'guest: fio block-device ok'
+	has discarded disks.log 'guest: after discard: 0 bytes are not zero'
+	has queues-used disks.log 'guest: interrupts of each queue: .*-req.0=[1-9][0-9]* .*-req.1=[1-9]'
+	check hole-on-the-host hole_at_start /data/root.raw
+	hasnt no-complaint disks.log 'disk (root|block|seed):'
 }
+
+# The file's first MiB has no blocks.
+hole_at_start() { python3 -c 'import os, sys; exit(os.lseek(os.open(sys.argv[1], os.O_RDONLY), 0, os.SEEK_DATA) < 1 << 20)' "$1"; }
