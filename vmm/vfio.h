@@ -54,8 +54,10 @@ struct vfio_intx {
 };
 
 /* Where a part of a BAR is now. */
+#define VFIO_WAITING (-1) /* for the first access */
+#define VFIO_TRAPPED (-2) /* there is no slot to be had */
 struct vfio_place {
-	int slot; /* of kvm_slot_*, -1: trapped */
+	int slot; /* of kvm_slot_*, or one of these */
 	bool dma; /* mapped for the other devices */
 };
 
@@ -75,6 +77,7 @@ struct vfio_nic {
 	unsigned int exp_cap; /* where the PCI Express capability is; 0: none */
 	uint16_t command;     /* as the device has it */
 	struct vfio_place place[VFIO_BARS][VFIO_AREAS_MAX];
+	bool untold[VFIO_BARS];   /* answers, and the IOMMU does not know it yet */
 	int error_fd, request_fd; /* eventfds: what the host's driver has to say; -1: none */
 	int eject_fd;             /* eventfd: the guest let go; as long as the NIC */
 	bool irq_said;            /* that an interrupt could not be had */
