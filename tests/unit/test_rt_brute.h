@@ -42,38 +42,79 @@ struct brute {
 	int n_cores;
 	int owner
 		[CPUSET_MAX]; /* of each core: 0 nobody, 1 housekeeping, 2 switch, 10 + v, 50 + v */
+	int cell[TEST_VNFS_MAX][SITE_CELLS_MAX]; /* node of each cell, in the try at hand */
+	bool all_cores; /* memory only: sharing would find CPUs for everybody */
 };
 
-/* vCPUs that VNF @v can have on the cores it was given. */
+static inline unsigned int
+cells_of(const struct site_vnf *v)
+{
+	return v->cells ? v->cells : 1;
+}
+
+/* The node that VNF @v must be on, by name or for its devices, or -1. */
+static inline int
+must_node(const struct brute *b, const struct site_vnf *v)
+{
+	for (size_t i = 0; i < b->t->n_nodes; i++)
+		if (v->numa_node == b->t->node[i].os)
+			return (int)i;
+	for (size_t i = 0; i < v->n_interfaces && v->numa_nics; i++)
+		if (v->interfaces[i].kind == IF_SRIOV &&
+		    b->t->pf[v->interfaces[i].device].node >= 0)
+			return b->t->pf[v->interfaces[i].device].node;
+	return -1;
+}
+
+/* Whether vCPUs @first..@end-1 of VNF @v find room on its cores of @node (-1: of all nodes). */
 static inline bool
-cores_suffice(const struct brute *b, int v)
+cores_suffice(const struct brute *b, int v, unsigned int first, unsigned int end, int node)
 {
 	const struct site_cpu *cpu = &b->s->vnf[v].cpu;
-	int pinned[CPUSET_MAX] = {0}, room = 0, n_pinned = 0, emulators = 0;
+	int pinned[CPUSET_MAX] = {0}, room = 0, n_pinned = 0;
 
-	for (unsigned int i = 0; i < cpu->vcpus; i++) {
+	for (unsigned int i = first; i < end; i++) {
 		int core = cpu->pin[i] < 0 ? -1 : core_of(b->t, cpu->pin[i]);
 
 		if (core < 0)
 			continue;
-		if (b->owner[core] != 10 + v)
+		if (b->owner[core] != 10 + v || (node >= 0 && node_of_core(b->t, core) != node))
 			return false;
 		pinned[core]++;
 		n_pinned++;
 	}
 	for (int c = 0; c < b->n_cores; c++) {
-		int threads = threads_of(b->t, c), mine = b->owner[c] == 10 + v;
+		int threads = threads_of(b->t, c);
 
-		emulators += b->owner[c] == 50 + v;
-		if (!mine)
+		if (b->owner[c] != 10 + v || (node >= 0 && node_of_core(b->t, c) != node))
 			continue;
 		if (cpu->threads == THREADS_ISOLATE)
 			room += pinned[c] ? 0 : 1;
 		else if (cpu->threads == THREADS_PREFER || threads > 1 || pinned[c])
 			room += threads - pinned[c];
 	}
-	return room >= (int)cpu->vcpus - n_pinned &&
-	       emulators >= (cpu->emulator == EMULATOR_ISOLATE);
+	return room >= (int)(end - first) - n_pinned;
+}
+
+static inline bool
+vcpus_suffice(const struct brute *b, int v)
+{
+	const struct site_vnf *vnf = &b->s->vnf[v];
+	unsigned int cells = cells_of(vnf), each = vnf->cpu.vcpus / cells;
+
+	for (unsigned int c = 0; c < cells; c++)
+		if (!cores_suffice(b, v, c * each, (c + 1) * each, cells > 1 ? b->cell[v][c] : -1))
+			return false;
+	return true;
+}
+
+static inline bool
+emulator_suffices(const struct brute *b, int v)
+{
+	for (int c = 0; c < b->n_cores; c++)
+		if (b->owner[c] == 50 + v)
+			return true;
+	return b->s->vnf[v].cpu.emulator != EMULATOR_ISOLATE;
 }
 
 static inline bool
@@ -87,22 +128,15 @@ owners_suffice(const struct brute *b)
 		return false;
 	for (int v = 0; v < (int)b->s->site.n_vnfs; v++) {
 		const struct site_vnf *vnf = &b->s->vnf[v];
+		int node = cells_of(vnf) > 1 ? -1 : must_node(b, vnf);
 
 		for (int c = 0; c < b->n_cores; c++)
-			if ((b->owner[c] == 10 + v || b->owner[c] == 50 + v) &&
-			    vnf->numa_node != NODE_AUTO &&
-			    b->t->node[node_of_core(b->t, c)].os != vnf->numa_node)
+			if ((b->owner[c] == 10 + v || b->owner[c] == 50 + v) && node >= 0 &&
+			    node_of_core(b->t, c) != node)
 				return false;
-		if (vnf->cpu.policy == CPU_SHARED) {
-			int emulators = 0;
-
-			for (int c = 0; c < b->n_cores; c++)
-				emulators += b->owner[c] == 50 + v;
-			if (vnf->cpu.emulator == EMULATOR_ISOLATE && !emulators)
-				return false;
-		} else if (!cores_suffice(b, v)) {
+		if (!emulator_suffices(b, v) ||
+		    (vnf->cpu.policy != CPU_SHARED && !vcpus_suffice(b, v)))
 			return false;
-		}
 	}
 	return true;
 }
@@ -130,14 +164,27 @@ static inline bool
 brute_memory(const struct brute *b, size_t v, uint64_t *free_2m)
 {
 	const struct site_vnf *vnf = &b->s->vnf[v];
+	uint64_t pages;
+	bool fits = true;
 
 	if (v == b->s->site.n_vnfs)
 		return true;
+	pages = vnf->memory.size / vnf->memory.page_size / cells_of(vnf);
+	if (cells_of(vnf) > 1) {
+		for (unsigned int c = 0; c < vnf->cells; c++)
+			fits &= free_2m[b->cell[v][c]] >= pages;
+		for (unsigned int c = 0; c < vnf->cells && fits; c++)
+			free_2m[b->cell[v][c]] -= pages;
+		if (fits && brute_memory(b, v + 1, free_2m))
+			return true;
+		for (unsigned int c = 0; c < vnf->cells && fits; c++)
+			free_2m[b->cell[v][c]] += pages;
+		return false;
+	}
 	for (size_t n = 0; n < b->t->n_nodes; n++) {
-		uint64_t pages = vnf->memory.size / vnf->memory.page_size;
+		int node = must_node(b, vnf);
 
-		if (free_2m[n] < pages ||
-		    (vnf->numa_node != NODE_AUTO && vnf->numa_node != b->t->node[n].os))
+		if (free_2m[n] < pages || (node >= 0 && node != (int)n))
 			continue;
 		free_2m[n] -= pages;
 		if (brute_memory(b, v + 1, free_2m))
@@ -164,6 +211,69 @@ memory_suffices(const struct brute *b)
 	return false;
 }
 
+/* Whether the nodes that were chosen for VNF @v's cells go with its pins and devices. */
+static inline bool
+cells_agree(const struct brute *b, size_t v)
+{
+	const struct site_vnf *vnf = &b->s->vnf[v];
+
+	for (unsigned int i = 0; i < vnf->cpu.vcpus; i++) {
+		const struct topo_cpu *c = topo_find_cpu(b->t, vnf->cpu.pin[i]);
+
+		if (c && c->node != b->cell[v][i / (vnf->cpu.vcpus / vnf->cells)])
+			return false;
+	}
+	for (size_t i = 0; i < vnf->n_interfaces && vnf->numa_nics; i++) {
+		int node = vnf->interfaces[i].kind == IF_SRIOV
+				   ? b->t->pf[vnf->interfaces[i].device].node
+				   : -1;
+		bool found = node < 0;
+
+		for (unsigned int c = 0; c < vnf->cells; c++)
+			found |= b->cell[v][c] == node;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Every way to give nodes to the cells of VNFs @v and up, from cell @c on; then cores and memory. */
+static inline bool
+brute_try(struct brute *b, size_t v, unsigned int c)
+{
+	const struct site_vnf *vnf = &b->s->vnf[v];
+
+	if (v == b->s->site.n_vnfs) {
+		struct brute fresh = *b;
+
+		return (b->all_cores || brute_cores(&fresh, 0)) && memory_suffices(b);
+	}
+	if (cells_of(vnf) < 2)
+		return brute_try(b, v + 1, 0);
+	if (c == vnf->cells)
+		return cells_agree(b, v) && brute_try(b, v + 1, 0);
+	for (int n = 0; n < (int)b->t->n_nodes; n++) {
+		bool usable = false;
+
+		for (size_t i = 0; i < b->t->n_cpus; i++)
+			usable |= b->t->cpu[i].node == n;
+		for (unsigned int o = 0; o < c; o++)
+			usable &= b->cell[v][o] != n;
+		b->cell[v][c] = n;
+		if (usable && brute_try(b, v, c + 1))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the site fits without sharing; or only its memory, when @all_cores. */
+static inline bool
+brute_fits(struct brute *b, bool all_cores)
+{
+	b->all_cores = all_cores;
+	return brute_try(b, 0, 0);
+}
+
 /* Housekeeping as the planner chose it: that choice is not what is judged here. */
 static inline void
 brute_init(struct brute *b, const struct topo *t, const struct test_site *s)
@@ -180,7 +290,8 @@ brute_init(struct brute *b, const struct topo *t, const struct test_site *s)
 		b->n_cores = MAX_OF(b->n_cores, t->cpu[i].core + 1);
 	b->owner[first->core] = 1;
 	for (size_t v = 0; v < s->site.n_vnfs; v++)
-		b->has_switch |= s->vnf[v].n_interfaces > 0;
+		for (size_t i = 0; i < s->vnf[v].n_interfaces; i++)
+			b->has_switch |= s->vnf[v].interfaces[i].kind == IF_SWITCH;
 }
 
 #endif

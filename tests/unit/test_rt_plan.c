@@ -238,10 +238,10 @@ test_port(void **state)
 
 	site_init(&s);
 	site_add(&s, 1, 64 * MIB, true);
-	s.port[0].vlan = 200;
-	s.port[0].queues = 4;
-	s.port[0].mtu = 9000;
-	memcpy(s.port[0].mac, "\x02\1\2\3\4\5", 6);
+	s.port[0][0].vlan = 200;
+	s.port[0][0].queues = 4;
+	s.port[0][0].mtu = 9000;
+	memcpy(s.port[0][0].mac, "\x02\1\2\3\4\5", 6);
 	p = expect_plan(t, &s);
 	assert_int_equal(p->n_ports, 1);
 	assert_string_equal(p->port[0].cfg.name, "fw1/lan");

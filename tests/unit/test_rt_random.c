@@ -57,7 +57,31 @@ random_host(bool uniform)
 	for (size_t n = 0; n < t->n_nodes; n++)
 		if (pick(2))
 			host_pages(t, (int)n, pick(160), 0);
+	for (unsigned int n = pick(TEST_DEVICES_MAX); n > 0; n--) {
+		int node = (int)pick((unsigned int)t->n_nodes + 1) - 1;
+
+		host_pf(t, node, 8);
+	}
+	t->pfs_known = true;
 	return t;
+}
+
+/* One VNF in three uses virtual functions, one in three of those that can sees several nodes. */
+static void
+random_devices(struct test_site *s, struct site_vnf *v, const struct topo *t)
+{
+	unsigned int pages = (unsigned int)(v->memory.size / v->memory.page_size);
+
+	v->numa_nics = pick(2);
+	for (unsigned int n = pick(3) ? 0 : 1 + pick(2); n > 0 && t->n_pfs; n--)
+		site_vf(v, pick((unsigned int)t->n_pfs));
+	if (v->cpu.policy == CPU_SHARED || v->numa_node != NODE_AUTO ||
+	    (t->n_nodes == 1 && pick(8)))
+		return;
+	if (v->cpu.vcpus % 2 == 0 && pages % 2 == 0 && pick(4))
+		v->cells = 2;
+	else if (v->cpu.vcpus == 3 && pages % 3 == 0)
+		v->cells = 3;
 }
 
 static void
@@ -66,6 +90,8 @@ random_site(struct test_site *s, const struct topo *t)
 	unsigned int n = 1 + pick(3);
 
 	site_init(s);
+	for (size_t i = 0; i < t->n_pfs; i++)
+		site_device(s, t, i, 2 + pick(7));
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int vcpus = 1 + pick(4), pages = 1 + pick(64);
 		bool link = pick(2);
@@ -82,7 +108,65 @@ random_site(struct test_site *s, const struct topo *t)
 
 			*pin = t->cpu[pick((unsigned int)t->n_cpus)].os;
 		}
+		random_devices(s, v, t);
 	}
+}
+
+/* Each cell whole on a node of its own. */
+static void
+check_cells(const struct topo *t, const struct plan_vnf *pv)
+{
+	unsigned int each = pv->vnf->cpu.vcpus / pv->vnf->cells;
+
+	for (unsigned int i = 0; i < pv->vnf->cpu.vcpus; i++) {
+		assert_int_equal(pv->vcpu_cell[i], i / each);
+		assert_int_equal(t->node[topo_find_cpu(t, pv->cpu[i])->node].os,
+				 pv->cell_node[i / each]);
+	}
+	assert_int_equal(pv->node, pv->cell_node[0]);
+	for (unsigned int a = 0; a < pv->vnf->cells; a++)
+		for (unsigned int b = 0; b < pv->vnf->cells; b++) {
+			assert_int_equal(pv->cell_node[a] == pv->cell_node[b], a == b);
+			assert_int_equal(pv->cell_distance[a][b], a == b ? 10 : 20);
+		}
+}
+
+static bool
+is_on(const struct plan_vnf *pv, int node)
+{
+	for (unsigned int c = 0; c < cells_of(pv->vnf); c++)
+		if (pv->cell_node[c] == node)
+			return true;
+	return false;
+}
+
+/* A function each, in order; where they have to be near, they are. */
+static void
+check_functions(const struct topo *t, const struct plan *p, const struct plan_vnf *pv)
+{
+	unsigned int next[TEST_DEVICES_MAX] = {0};
+	size_t f = 0;
+
+	for (size_t v = 0; v < p->n_vnfs; v++) {
+		const struct site_vnf *vnf = p->vnf[v].vnf;
+
+		for (size_t i = 0; i < vnf->n_interfaces; i++) {
+			size_t dev = vnf->interfaces[i].device;
+
+			if (vnf->interfaces[i].kind != IF_SRIOV)
+				continue;
+			assert_int_equal(p->vf[f].vnf, v);
+			assert_int_equal(p->vf[f].interface, i);
+			assert_int_equal(p->vf[f].pf, dev);
+			assert_int_equal(p->vf[f].number, next[dev]++);
+			assert_true(p->vf[f].number < p->pf[dev].vfs);
+			f++;
+			if (&p->vnf[v] == pv && vnf->numa_nics && t->pf[dev].node >= 0 &&
+			    t->n_nodes > 1)
+				assert_true(is_on(pv, t->pf[dev].node));
+		}
+	}
+	assert_int_equal(p->n_vfs, f);
 }
 
 static void
@@ -109,6 +193,9 @@ check_placed(const struct topo *t, const struct plan *p, const struct plan_vnf *
 		assert_int_equal(pv->node, -1);
 	else if (v->numa_node != NODE_AUTO)
 		assert_int_equal(pv->node, v->numa_node);
+	if (cells_of(v) > 1)
+		check_cells(t, pv);
+	check_functions(t, p, pv);
 }
 
 /* Users of @cpu: housekeeping, the switch, vCPUs. */
@@ -144,8 +231,9 @@ check_pages(const struct topo *t, const struct plan *p)
 			p->has_switch && p->switch_node == t->node[n].os ? p->switch_pages : 0;
 
 		for (size_t v = 0; v < p->n_vnfs; v++)
-			if (t->n_nodes == 1 || p->vnf[v].node == t->node[n].os)
-				used += p->vnf[v].pages;
+			for (unsigned int c = 0; c < cells_of(p->vnf[v].vnf); c++)
+				if (t->n_nodes == 1 || p->vnf[v].cell_node[c] == t->node[n].os)
+					used += p->vnf[v].pages / cells_of(p->vnf[v].vnf);
 		assert_true(used <= t->node[n].free_2m);
 	}
 }
@@ -208,6 +296,7 @@ text_of(const struct plan *p, const struct topo *t)
 
 struct tally {
 	unsigned int planned, refused, contradicted, missed, shared;
+	unsigned int cells, functions, no_cells; /* plans with them, and without what they need */
 };
 
 /*
@@ -224,7 +313,7 @@ judge_plan(const struct topo *t, struct test_site *s, struct brute *b, const str
 	check_priorities(p);
 	for (size_t v = 0; v < p->n_vnfs; v++)
 		check_placed(t, p, &p->vnf[v]);
-	assert_true(brute_cores(b, 0) && memory_suffices(b));
+	assert_true(brute_fits(b, false));
 	for (int i = 0; i < 2; i++) {
 		struct plan *again = NULL;
 		char *two;
@@ -244,7 +333,7 @@ static void
 judge_refusal(const struct topo *t, struct test_site *s, struct brute *b, bool uniform,
 	      const char *why, struct tally *tally)
 {
-	bool possible = brute_cores(b, 0) && memory_suffices(b);
+	bool possible = brute_fits(b, false);
 	struct plan *shared = NULL;
 	struct err e = {0};
 	int r;
@@ -265,7 +354,7 @@ judge_refusal(const struct topo *t, struct test_site *s, struct brute *b, bool u
 		assert_true(!uniform || shared->overlap);
 	} else {
 		assert_int_equal(r, -ENOSPC);
-		if (memory_suffices(b))
+		if (brute_fits(b, true))
 			fail_msg("refused to share: %s", e.text);
 		if (!strstr(e.text, "hugepages") && !strstr(e.text, "pages of"))
 			fail_msg("not about memory: %s", e.text);
@@ -288,6 +377,9 @@ one_round(bool uniform, struct tally *tally)
 	r = plan_make(&s.site, t, &plan, &e);
 	if (r == 0) {
 		tally->planned++;
+		for (size_t v = 0; v < plan->n_vnfs; v++)
+			tally->cells += s.vnf[v].cells > 1;
+		tally->functions += plan->n_vfs > 0;
 		judge_plan(t, &s, &b, plan);
 	} else if (r == -ENOSPC) {
 		tally->refused++;
@@ -295,6 +387,10 @@ one_round(bool uniform, struct tally *tally)
 	} else {
 		assert_int_equal(r, -EINVAL);
 		assert_true(strlen(e.text) > 20);
+		if (strstr(e.text, "cell") && !strstr(e.text, "different NUMA nodes")) {
+			tally->no_cells++;
+			assert_false(brute_fits(&b, false));
+		}
 		tally->contradicted++;
 	}
 	plan_free(plan);
@@ -310,12 +406,15 @@ run(bool uniform, struct tally *tally)
 	for (int i = 0; i < ROUNDS; i++)
 		one_round(uniform, tally);
 	print_message("%u planned, %u refused (%u of them planned by sharing), %u contradicted, "
-		      "%u missed\n",
+		      "%u missed; %u guests with cells, %u sites with functions planned, %u "
+		      "contradictions about cells\n",
 		      tally->planned, tally->refused, tally->shared, tally->contradicted,
-		      tally->missed);
+		      tally->missed, tally->cells, tally->functions, tally->no_cells);
 	/* The generator must reach every kind of answer, else this tests less than it says. */
 	assert_true(tally->planned > ROUNDS / 50 && tally->refused > ROUNDS / 50);
 	assert_true(tally->shared > ROUNDS / 50 && tally->contradicted > ROUNDS / 50);
+	assert_true(tally->cells > ROUNDS / 250 && tally->functions > ROUNDS / 100);
+	assert_true(tally->no_cells > ROUNDS / 100);
 }
 
 static void

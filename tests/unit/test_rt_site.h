@@ -12,15 +12,18 @@
 
 #include "rt/plan.h"
 
-#define TEST_VNFS_MAX 8
-#define MIB           (1ull << 20)
-#define GIB           (1ull << 30)
+#define TEST_VNFS_MAX    8
+#define TEST_NICS_MAX    4
+#define TEST_DEVICES_MAX 4
+#define MIB              (1ull << 20)
+#define GIB              (1ull << 30)
 
 struct test_site {
 	struct site site;
 	struct site_network net;
 	struct site_vnf vnf[TEST_VNFS_MAX];
-	struct site_interface port[TEST_VNFS_MAX];
+	struct site_interface port[TEST_VNFS_MAX][TEST_NICS_MAX]; /* the first one on the switch */
+	struct site_device device[TEST_DEVICES_MAX];
 };
 
 /* @nodes x @cores x @smt CPUs, numbered node by node, core by core; one L3 a node. */
@@ -69,6 +72,7 @@ site_init(struct test_site *s)
 	s->site.networks = &s->net;
 	s->site.n_networks = 1;
 	s->site.vnfs = s->vnf;
+	s->site.host.devices = s->device;
 }
 
 /* A dedicated VNF with 2 MiB pages; on the switch when @link. */
@@ -89,13 +93,51 @@ site_add(struct test_site *s, unsigned int vcpus, uint64_t memory, bool link)
 	v->memory.size = memory;
 	v->memory.page_size = 2 * MIB;
 	if (link) {
-		snprintf(s->port[i].name, sizeof(s->port[i].name), "lan");
-		s->port[i].queues = 1;
-		s->port[i].mtu = 1500;
-		v->interfaces = &s->port[i];
+		snprintf(s->port[i][0].name, sizeof(s->port[i][0].name), "lan");
+		s->port[i][0].queues = 1;
+		s->port[i][0].mtu = 1500;
 		v->n_interfaces = 1;
 	}
+	v->interfaces = s->port[i];
 	return v;
+}
+
+/* A physical function at 0000:0N:00.0 on @node (-1: the host does not say), of @max functions. */
+static inline struct topo_pf *
+host_pf(struct topo *t, int node, unsigned int max)
+{
+	struct topo_pf *pf = &t->pf[t->n_pfs];
+
+	t->pfs_known = true;
+	*pf = (struct topo_pf){.pci = {.bus = (uint8_t)++t->n_pfs},
+			       .node = node,
+			       .vfs_max = max,
+			       .mac = {0x52, 0x54, 0, 0, 0, (uint8_t)t->n_pfs},
+			       .driver = "igb"};
+	snprintf(pf->netdev, sizeof(pf->netdev), "eth%zu", t->n_pfs - 1);
+	return pf;
+}
+
+/* Declares the host's physical function number @pf as "wanN", with @vfs functions. */
+static inline struct site_device *
+site_device(struct test_site *s, const struct topo *t, size_t pf, unsigned int vfs)
+{
+	struct site_device *d = &s->device[s->site.host.n_devices];
+
+	*d = (struct site_device){.pci = t->pf[pf].pci, .vfs = vfs};
+	snprintf(d->name, sizeof(d->name), "wan%zu", s->site.host.n_devices++);
+	return d;
+}
+
+/* An interface "vfN" of VNF @v on device @device; numa.nics is what @v says. */
+static inline struct site_interface *
+site_vf(struct site_vnf *v, size_t device)
+{
+	struct site_interface *i = &v->interfaces[v->n_interfaces];
+
+	*i = (struct site_interface){.kind = IF_SRIOV, .queues = 1, .mtu = 1500, .device = device};
+	snprintf(i->name, sizeof(i->name), "vf%zu", v->n_interfaces++);
+	return i;
 }
 
 /* Plans, frees the host, checks the verdict and that the words contain @words. */
