@@ -264,6 +264,20 @@ check_pages(const struct check *c, int *status, uint64_t size)
 			  unit, need, list, total, need - total, kib);
 }
 
+static void
+check_vsock(const struct check *c, int *status)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < c->plan->n_vnfs; i++)
+		any |= c->plan->vnf[i].vnf->vsock_cid != 0;
+	if (any && !sysroot_exists(c->root, "/dev/vhost-vsock"))
+		check_say(
+			c, EXIT_REFUSED, status,
+			"this machine has no /dev/vhost-vsock, which a declared vsock needs: load "
+			"vhost_vsock");
+}
+
 int
 check_all(const struct check *c)
 {
@@ -274,6 +288,7 @@ check_all(const struct check *c)
 	check_disks(c, &status);
 	check_programs(c, &status);
 	check_kvm(c, &status);
+	check_vsock(c, &status);
 	vfs = sriov_check(c->plan, c->root, c->say, c->arg);
 	if (status == EXIT_OK)
 		status = vfs;

@@ -23,6 +23,8 @@ static const struct cli_option options[] = {
 	 "sockets and the lock; default /run/corelane/HOST"},
 	{'r', "report", "FILE", offsetof(struct cli_args, report),
 	 "write everything that is known about the run as JSON"},
+	{'L', "log-dir", "DIR", offsetof(struct cli_args, log_dir),
+	 "console logs; default /var/log/corelane"},
 	{'V', "vmm", "PATH", offsetof(struct cli_args, vmm), "use this corelane-vmm"},
 	{'S', "switch", "PATH", offsetof(struct cli_args, switch_program),
 	 "use this corelane-switch"},

@@ -20,6 +20,7 @@ struct cli_args {
 	const char *output; /* "text" or "json" */
 	const char *run_dir;
 	const char *report;
+	const char *log_dir;
 	const char *vmm;
 	const char *switch_program;
 	const char *probe;

@@ -25,3 +25,14 @@ env_nic_socket(const struct run_env *env, size_t vnf, size_t interface, char *re
 	snprintf(fallback, sizeof(fallback), "vnf%zu.if%zu", vnf, interface);
 	return rundir_socket(env->dir, name, fallback, ret, size);
 }
+
+int
+env_port_socket(const struct run_env *env, size_t vnf, size_t port, char *ret, size_t size)
+{
+	const struct site_vnf *v = env->plan->vnf[vnf].vnf;
+	char name[2 * NAME_MAX_LEN + 8], fallback[64];
+
+	snprintf(name, sizeof(name), "%s.port.%s", v->name, v->console.port[port]);
+	snprintf(fallback, sizeof(fallback), "vnf%zu.port%zu", vnf, port);
+	return rundir_socket(env->dir, name, fallback, ret, size);
+}

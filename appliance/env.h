@@ -20,6 +20,7 @@ struct run_env {
 	const struct programs *programs;
 	const struct sysroot *root;
 	const char *probe_args; /* in front of every probe's command line */
+	const char *log_dir;    /* for console logs */
 	bool keep_lines;        /* keep guests' lines of JSON for the report */
 };
 
@@ -28,5 +29,8 @@ struct run_env {
  * -ENAMETOOLONG.
  */
 int env_nic_socket(const struct run_env *env, size_t vnf, size_t interface, char *ret, size_t size);
+
+/* The socket of a named console port, in the run folder. -ENAMETOOLONG. */
+int env_port_socket(const struct run_env *env, size_t vnf, size_t port, char *ret, size_t size);
 
 #endif

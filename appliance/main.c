@@ -74,7 +74,7 @@ static const struct cli_verb verbs[] = {
 	{"dump", "FILE|DIR", false, "v", "prints it with every default filled in", verb_dump},
 	{"plan", "FILE|DIR", false, "tsov",
 	 "prints which core, memory node and switch port everything would get", verb_plan},
-	{"run", "FILE|DIR", false, "drVSPv",
+	{"run", "FILE|DIR", false, "drLVSPv",
 	 "runs it in the foreground until every VNF has powered off, or SIGINT", run_site},
 	{"help", "COMMAND", true, "", "explains the commands", verb_help},
 	{"version", NULL, false, "", "prints the version", verb_version},

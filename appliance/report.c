@@ -59,9 +59,29 @@ add_stats(json_t *j, const struct vnf *v, uint64_t hz)
 	json_object_set_new(j, "exits", all);
 	json_object_set_new(j, "guestErrors", json_integer((json_int_t)s->guest_errors));
 	json_object_set_new(j, "backendErrors", json_integer((json_int_t)s->backend_errors));
+	json_object_set_new(j, "diskErrors", json_integer((json_int_t)s->disk_errors));
 	json_object_set_new(j, "execTsc", json_integer((json_int_t)s->exec_tsc));
 	json_object_set_new(j, "execToMainUs", json_real(tsc_us(s->exec_tsc, s->main_tsc, hz)));
 	json_object_set_new(j, "execToRunUs", json_real(tsc_us(s->exec_tsc, s->run_tsc, hz)));
+}
+
+/* Over all lives of its VMM. */
+static json_t *
+health_json(const struct vnf *v)
+{
+	const struct vnf_health *h = &v->health;
+	json_t *j =
+		json_pack("{s:I, s:I, s:I, s:I, s:I}", "watchdogs", (json_int_t)h->watchdogs,
+			  "panics", (json_int_t)h->panics, "rxNoBuffer",
+			  (json_int_t)h->rx_no_buffer, "acceptErrors", (json_int_t)h->accept_errors,
+			  "balloonReported", (json_int_t)h->balloon_reported);
+
+	if (j && v->log.path)
+		json_object_set_new(j, "consoleLog",
+				    json_pack("{s:o, s:I, s:I}", "path", text_json(v->log.path),
+					      "lines", (json_int_t)v->log.lines, "lost",
+					      (json_int_t)v->log.lost));
+	return j;
 }
 
 static json_t *
@@ -72,8 +92,10 @@ vnf_json(const struct vnf *v, uint64_t hz)
 			      (int)v->resets, "linesDropped", (json_int_t)v->json_dropped, "lines",
 			      v->json);
 
-	if (j)
-		add_stats(j, v, hz);
+	if (!j)
+		return NULL;
+	json_object_set_new(j, "health", health_json(v));
+	add_stats(j, v, hz);
 	return j;
 }
 
@@ -151,6 +173,27 @@ report_json(const struct report_input *in, json_t *machine)
 			 vnfs, "ports", ports, "switchStarts", in->sw ? (int)in->sw->starts : 0);
 }
 
+/* What is not as it should be, a line each. */
+static void
+health_lines(const struct vnf *v, FILE *out)
+{
+	const struct vnf_health *h = &v->health;
+	const struct {
+		uint64_t n;
+		const char *what;
+	} facts[] = {
+		{h->watchdogs, "times its watchdog expired"},
+		{h->panics, "times its kernel panicked"},
+		{h->rx_no_buffer, "frames from taps were lost for want of guest buffers"},
+		{v->log.lost, "lines are missing in its console log"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		if (facts[i].n)
+			fprintf(out, "vnf %s: %" PRIu64 " %s\n", v->name, facts[i].n,
+				facts[i].what);
+}
+
 static void
 vnf_table(const struct report_input *in, FILE *out)
 {
@@ -177,6 +220,8 @@ vnf_table(const struct report_input *in, FILE *out)
 		}
 		fprintf(out, " %9" PRIu64 "\n", s->guest_errors + s->backend_errors);
 	}
+	for (size_t i = 0; i < in->plan->n_vnfs; i++)
+		health_lines(&in->vnfs[i], out);
 }
 
 /* "runt 3, vlan 1" or "-". */

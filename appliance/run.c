@@ -353,6 +353,7 @@ set_up(struct run *r, struct err *e)
 				  .programs = &r->programs,
 				  .root = &r->in.root,
 				  .probe_args = r->probe_args,
+				  .log_dir = r->args->log_dir ? r->args->log_dir : CONSOLE_LOG_DIR,
 				  .keep_lines = r->args->report != NULL};
 	r->vnf = calloc(r->in.plan->n_vnfs, sizeof(*r->vnf));
 	if (!r->vnf)

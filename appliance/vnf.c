@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "appliance/tsc.h"
+#include "appliance/vnf_health.h"
 #include "appliance/vnf_open.h"
 #include "appliance/vnf_stream.h"
 #include "base/log.h"
@@ -56,6 +57,7 @@ vnf_init(struct vnf *v, const struct run_env *env, size_t index,
 		.control_fd = -1,
 		.vfs = VNF_VFS_CLOSED,
 		.json = env->keep_lines ? json_array() : NULL,
+		.log = CONSOLE_LOG_CLOSED,
 		.ended = ended,
 		.arg = arg,
 	};
@@ -70,11 +72,16 @@ vnf_init(struct vnf *v, const struct run_env *env, size_t index,
 int
 vnf_prepare(struct vnf *v, struct err *e)
 {
+	const struct site_vnf *site = v->env->plan->vnf[v->index].vnf;
 	int r;
 
-	if (v->env->plan->vnf[v->index].vnf->n_interfaces > VMM_NICS_MAX)
+	if (site->n_interfaces > VMM_NICS_MAX)
 		return err_set(e, E2BIG, "vnf %s: more than %d interfaces", v->name, VMM_NICS_MAX);
 	v->listens = true;
+	if (site->console.log_size &&
+	    console_log_open(&v->log, v->env->log_dir, v->env->plan->site->host.name, v->name,
+			     site->console.log_size, e) < 0)
+		return err_prefix(e, "vnf %s", v->name);
 	r = vnf_open_listen(v->env, v->index, v->listen_fd, e);
 	/* What only opening can tell, a group that is taken for instance, is told before anything starts. */
 	return r < 0 ? r : vnf_vf_open(v->env, v->index, &v->vfs, e);
@@ -175,6 +182,12 @@ handle_event(struct vnf *v, struct vmm_event *ev)
 		break;
 	case VMM_EV_WARNING:
 		log_warn("vnf %s: %s", v->name, ev->text);
+		break;
+	case VMM_EV_PANIC:
+		vnf_health_panic(v, ev->text);
+		break;
+	case VMM_EV_WATCHDOG:
+		vnf_health_watchdog(v);
 		break;
 	default: /* POWEROFF and RESET: the exit status says so too */
 		break;
@@ -304,26 +317,36 @@ restart(void *arg)
 }
 
 static void
-handle_reset(struct vnf *v)
+start_again(struct vnf *v, const char *what)
 {
 	uint64_t now = evloop_now();
 	uint64_t *oldest = &v->reset_ns[v->resets % RESETS_MAX];
 
 	if (v->resets >= RESETS_MAX && now - *oldest < RESETS_WITHIN_NS) {
-		snprintf(v->detail, sizeof(v->detail), "the guest reset itself %d times in %d s",
-			 RESETS_MAX + 1, (int)(RESETS_WITHIN_NS / 1000000000));
+		snprintf(v->detail, sizeof(v->detail), "%s %d times in %d s", what, RESETS_MAX + 1,
+			 (int)(RESETS_WITHIN_NS / 1000000000));
 		finish(v, VNF_FAULTED);
 		return;
 	}
 	*oldest = now;
 	v->resets++;
-	log_info("vnf %s: the guest asked for a reset; starting it again", v->name);
 	evloop_timer(v->env->loop, &v->restart_timer, 0, restart, v);
+}
+
+static void
+guest_reset(struct vnf *v)
+{
+	log_info("vnf %s: the guest asked for a reset; starting it again", v->name);
+	start_again(v, "the guest reset itself");
 }
 
 static void
 classify(struct vnf *v)
 {
+	if (vnf_health_life_ended(v) && !v->stopping) {
+		start_again(v, "its watchdog expired");
+		return;
+	}
 	if (WIFSIGNALED(v->status)) {
 		snprintf(v->detail, sizeof(v->detail), "%s", strsignal(WTERMSIG(v->status)));
 		finish(v, v->stopping ? VNF_STOPPED : VNF_KILLED);
@@ -337,7 +360,7 @@ classify(struct vnf *v)
 		if (v->stopping)
 			finish(v, VNF_STOPPED);
 		else
-			handle_reset(v);
+			guest_reset(v);
 		break;
 	case EXIT_GUEST_FAULT:
 		if (!v->detail[0])
@@ -427,6 +450,7 @@ vnf_fini(struct vnf *v)
 	forget_vmm(v);
 	vnf_stream_fini(&v->serial);
 	vnf_stream_fini(&v->console);
+	console_log_close(&v->log);
 	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
 		if (v->listen_fd[i] >= 0)
 			close(v->listen_fd[i]);

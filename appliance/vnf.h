@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "appliance/child.h"
+#include "appliance/console_log.h"
 #include "appliance/env.h"
 #include "appliance/lines.h"
 #include "appliance/vnf_vf.h"
@@ -41,6 +42,11 @@ struct vnf_nic { /* a NIC whose back end listens: we connect, again and again */
 	struct evtimer retry;
 };
 
+struct vnf_health { /* over all lives of the VMM that have ended */
+	uint64_t watchdogs, panics, rx_no_buffer, accept_errors, balloon_reported;
+	bool restart; /* the watchdog wants the one that is about to end started again */
+};
+
 struct vnf {
 	const struct run_env *env;
 	size_t index; /* in the plan */
@@ -61,6 +67,8 @@ struct vnf {
 	int listen_fd[VMM_NICS_MAX]; /* owned until they are handed in; -1 */
 	struct vnf_vfs vfs;          /* open from vnf_prepare() until the VMM has ended */
 
+	struct console_log log;
+	struct vnf_health health;
 	unsigned int resets;           /* times the guest was started again */
 	uint64_t reset_ns[8];          /* when, the latest of them */
 	const struct vmm_stats *stats; /* mapped read-only; written by the VMM; NULL before start */

@@ -13,6 +13,7 @@
 #include "appliance/check.h"
 #include "appliance/tap.h"
 #include "appliance/vnf_open_disk.h"
+#include "appliance/vnf_open_misc.h"
 #include "base/log.h"
 
 static int
@@ -294,6 +295,8 @@ vnf_open(const struct run_env *env, size_t vnf, int *fds, struct vnf_vfs *vfs, s
 		r = add_stats(h, &ends.stats, e);
 	if (r == 0)
 		r = vnf_open_disks(env, vnf, h, e);
+	if (r == 0)
+		r = vnf_open_misc(env, vnf, h, e);
 	if (r == 0)
 		r = add_nics(env, vnf, fds, h, e);
 	if (r == 0)

@@ -6,6 +6,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 /* An unfinished line is shown when nothing has come for so long (a prompt, a hung guest). */
 #define IDLE_MS 2000
 /* A guest's JSON that is kept for the report: beyond this it is only counted. */
@@ -35,8 +37,13 @@ static void
 on_line(void *arg, const char *line, size_t len)
 {
 	struct vnf_stream *s = arg;
+	const char *why;
 
 	keep_json(s->vnf, line, len);
+	why = console_log_line(&s->vnf->log, line, len);
+	if (why)
+		log_warn("vnf %s: console log %s: %s; lines are lost until it can be written",
+			 s->vnf->name, s->vnf->log.path, why);
 	out_line(s->vnf->env->out, s->name, line, len);
 }
 

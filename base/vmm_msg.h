@@ -193,7 +193,8 @@ struct vmm_stats {
 	uint64_t watchdogs;      /* times the guest's watchdog expired */
 	uint64_t panics;         /* times the guest said that its kernel panicked */
 	uint64_t disk_errors;    /* operations on disks that the host could not do */
-	uint64_t reserved[3];
+	uint64_t balloon_reported; /* bytes given back by free page reporting */
+	uint64_t reserved[2];
 	struct vmm_vcpu_stats vcpu[VMM_VCPUS_MAX];
 };
 

@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 
 #include "vmm/balloon_mem.h"
+#include "vmm/stats.h"
 #include "vmm/virtio.h"
 #include "vmm/virtq.h"
 #include "vmm/vm.h"
@@ -65,7 +66,7 @@ struct balloon {
 	uint64_t ram; /* bytes */
 	struct balloon_config c;
 	bool told_no_memory;
-	uint64_t free, available, reported;
+	uint64_t free, available;
 };
 
 static struct balloon *
@@ -219,7 +220,8 @@ run_report(struct balloon *b, unsigned int q)
 	p = piece_at(&h->b, h->done, &left);
 	if (p) {
 		left = MIN_OF(left, REPORT_A_TURN);
-		b->reported += balloon_mem_report(&b->mem, p, left);
+		stats_add_shared(&b->v.dev.vm->stats->balloon_reported,
+				 balloon_mem_report(&b->mem, p, left));
 		h->done += left;
 	} else {
 		give_back(b, q);
@@ -309,7 +311,7 @@ status(struct device *dev, struct vmm_reply *reply)
 	reply->balloon.actual = bytes_left(b, b->c.actual);
 	reply->balloon.free = b->free;
 	reply->balloon.available = b->available;
-	reply->balloon.reported = b->reported;
+	reply->balloon.reported = dev->vm->stats->balloon_reported;
 	if (virtio_active(&b->v, STATS) && virtio_has(&b->v, F_STATS_VQ) && b->held[STATS].holding)
 		give_back(b, STATS);
 	pthread_mutex_unlock(&dev->vm->lock);
