@@ -135,9 +135,12 @@ struct virtio_dev {
 	uint16_t queue_size_max;
 	int kick[VIRTIO_QUEUES_MAX]; /* eventfd of each queue: the driver's notifications */
 	uint64_t notify_base;        /* where the ioeventfds are, 0: nowhere */
-	bool ioeventfd[VIRTIO_QUEUES_MAX];
-	bool no_any_length; /* this KVM wants ioeventfds with a length */
-	bool started;       /* between start and stop */
+	enum virtio_doorbell {
+		DOORBELL_TRAP,
+		DOORBELL_ANY,
+		DOORBELL_2_AND_4
+	} doorbell[VIRTIO_QUEUES_MAX];
+	bool started; /* between start and stop */
 	bool paused;
 	/*
 	 * Buffers that the host's kernel may still read or write after stop(). A reset is complete, and

@@ -157,24 +157,44 @@ set_ioeventfd(struct virtio_dev *v, unsigned int q, uint64_t addr, uint32_t len,
 	return ioctl(v->dev.vm->vm_fd, KVM_IOEVENTFD, &i) == 0;
 }
 
-/* Length 0 takes a write of any length and is KVM's fastest; an old KVM wants one for each length. */
+/*
+ * Length 0 takes a write of any length and is KVM's fastest; an old KVM wants one for each length. When
+ * neither can be had, kicks are trapped: nothing half-made stays behind.
+ */
+static enum virtio_doorbell
+doorbell_on(struct virtio_dev *v, unsigned int q, uint64_t addr)
+{
+	if (set_ioeventfd(v, q, addr, 0, true))
+		return DOORBELL_ANY;
+	if (!set_ioeventfd(v, q, addr, 2, true))
+		return DOORBELL_TRAP;
+	if (set_ioeventfd(v, q, addr, 4, true))
+		return DOORBELL_2_AND_4;
+	set_ioeventfd(v, q, addr, 2, false);
+	return DOORBELL_TRAP;
+}
+
 static void
-queue_ioeventfd(struct virtio_dev *v, unsigned int q, bool on)
+doorbell_off(struct virtio_dev *v, unsigned int q, uint64_t addr)
+{
+	if (v->doorbell[q] == DOORBELL_ANY)
+		set_ioeventfd(v, q, addr, 0, false);
+	if (v->doorbell[q] != DOORBELL_2_AND_4)
+		return;
+	set_ioeventfd(v, q, addr, 2, false);
+	set_ioeventfd(v, q, addr, 4, false);
+}
+
+static void
+queue_doorbell(struct virtio_dev *v, unsigned int q, bool on)
 {
 	uint64_t addr = v->notify_base + (uint64_t)q * NOTIFY_STEP;
 
-	if (v->ioeventfd[q] == on)
+	if (on == (v->doorbell[q] != DOORBELL_TRAP))
 		return;
-	if (on && !v->no_any_length && !set_ioeventfd(v, q, addr, 0, true))
-		v->no_any_length = true;
-	if (!v->no_any_length) {
-		if (!on)
-			set_ioeventfd(v, q, addr, 0, false);
-		v->ioeventfd[q] = on;
-		return;
-	}
-	v->ioeventfd[q] = set_ioeventfd(v, q, addr, 2, on) && on;
-	set_ioeventfd(v, q, addr, 4, on);
+	if (!on)
+		doorbell_off(v, q, addr);
+	v->doorbell[q] = on ? doorbell_on(v, q, addr) : DOORBELL_TRAP;
 }
 
 static void
@@ -185,7 +205,7 @@ bar_moved(struct pci_fn *f, unsigned int bar, bool mapped, uint64_t base)
 	if (mapped)
 		v->notify_base = base + AT_NOTIFY;
 	for (unsigned int q = 0; q < v->n_queues; q++)
-		queue_ioeventfd(v, q, mapped);
+		queue_doorbell(v, q, mapped);
 	if (!mapped)
 		v->notify_base = 0;
 }
