@@ -14,7 +14,7 @@
 
 #include "base/util.h"
 
-#define VOLUME "cidata" /* what cloud-init looks for */
+#define VOLUME "cidata" /* what cloud-init looks for, in capitals too */
 #define SECTOR ((size_t)2048)
 
 enum { /* ECMA-119: volume descriptors (8), directory records (9.1); bytes from 0 */
