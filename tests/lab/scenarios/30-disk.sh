@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 title "disks of a Linux VNF: a file with direct I/O and four queues, a block device, a seed; fio --verify"
-machine pages_2m=400
+machine pages_2m=300 seconds=300
 guest_disk tools /usr/bin/fio
 
 guest disk rt virtio_blk ext4 isofs nls_ascii <<'SH'
@@ -22,8 +22,10 @@ umount /mnt
 mount -t ext4 -o ro /dev/$tools /tools && mount --bind /dev /tools/dev && mount -t proc p /tools/proc &&
 	mount -t tmpfs t /tools/tmp
 fio() { # NAME OPTION...
-	chroot /tools /usr/bin/fio --name="$1" --output=/tmp/out --eta=never --direct=1 --rw=randwrite --verify_fatal=1 \
-		--verify_state_save=0 "$@" && say "fio $1 ok" || sed 's/^/guest: fio: /' /tools/tmp/out
+	local name=$1
+	shift
+	chroot /tools /usr/bin/fio --name="$name" --output=/tmp/out --eta=never --direct=1 --rw=randwrite --verify_fatal=1 \
+		--verify_state_save=0 "$@" && say "fio $name ok" || sed 's/^/guest: fio: /' /tools/tmp/out
 }
 fio queues --filename=/dev/$root --ioengine=libaio --iodepth=8 --numjobs=4 --offset_increment=16m \
 	--bsrange=512-64k --size=1m --verify=crc32c --fsync=32
@@ -70,7 +72,7 @@ on_server() {
 	modprobe loop
 	losetup --direct-io=on /dev/loop0 /data/block.raw
 	run disks
-	check ended ended 110
+	check ended ended 200
 	equal exit-status "$status" 0
 	has size-queues-cache disks.log 'guest: root: 262144 sectors, 2 queues, write back, ro 0'
 	has discard-limits disks.log 'guest: discard: root 1073741824, zeroes 67108864'
