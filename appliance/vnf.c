@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "appliance/tsc.h"
+#include "appliance/vnf_event.h"
 #include "appliance/vnf_health.h"
 #include "appliance/vnf_open.h"
 #include "appliance/vnf_stream.h"
@@ -23,9 +24,6 @@
 /* More resets than this within the time is a guest that cannot boot. */
 #define RESETS_MAX       5
 #define RESETS_WITHIN_NS 10000000000ull
-
-#define RETRY_MIN_MS 50
-#define RETRY_MAX_MS 2000
 
 static void on_child(void *arg, uint32_t events);
 
@@ -97,6 +95,7 @@ forget_vmm(struct vnf *v)
 	vnf_stream_close(&v->console);
 	evloop_del(l, &v->start_source);
 	evloop_del(l, &v->child_source);
+	vnf_ctl_close(v);
 	evloop_timer_off(l, &v->kill_timer);
 	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
 		evloop_timer_off(l, &v->nic[i].retry);
@@ -112,107 +111,8 @@ static void
 finish(struct vnf *v, enum vnf_result result)
 {
 	v->result = result;
+	vnf_watch_tell(v, NULL);
 	v->ended(v->arg, v);
-}
-
-static void connect_backend(void *arg);
-
-/* The VMM keeps its guest and asks for a new connection: tried for ever, more and more slowly. */
-static void
-retry_backend(struct vnf_nic *n)
-{
-	unsigned int ms = RETRY_MIN_MS << MIN_OF(n->tries, 6u);
-
-	n->tries++;
-	evloop_timer(n->vnf->env->loop, &n->retry, MIN_OF(ms, (unsigned int)RETRY_MAX_MS),
-		     connect_backend, n);
-}
-
-static void
-connect_backend(void *arg)
-{
-	struct vnf_nic *n = arg;
-	struct vmm_nic_fd msg = {.head = {.magic = VMM_NICFD_MAGIC,
-					  .version = VMM_MSG_VERSION,
-					  .size = sizeof(msg)},
-				 .index = n->index};
-	char path[SOCK_PATH_LEN];
-	int fd, r;
-
-	if (env_nic_socket(n->vnf->env, n->vnf->index, n->index, path, sizeof(path)) < 0)
-		return;
-	fd = vnf_open_backend(path);
-	if (fd < 0) {
-		retry_backend(n);
-		return;
-	}
-	r = fdmsg_send(n->vnf->start_fd, &msg.head, &fd, 1);
-	close(fd);
-	if (r < 0)
-		retry_backend(n);
-	else
-		n->tries = 0;
-}
-
-static void
-handle_event(struct vnf *v, struct vmm_event *ev)
-{
-	const struct site_vnf *site = v->env->plan->vnf[v->index].vnf;
-	const char *nic = ev->index < site->n_interfaces ? site->interfaces[ev->index].name : "?";
-
-	ev->text[sizeof(ev->text) - 1] = '\0';
-	switch (ev->kind) {
-	case VMM_EV_STARTED:
-		log_debug("vnf %s: started", v->name);
-		break;
-	case VMM_EV_NIC_UP:
-		log_info("vnf %s, interface %s: connected", v->name, nic);
-		break;
-	case VMM_EV_NIC_DOWN:
-		log_warn("vnf %s, interface %s: disconnected: %s", v->name, nic, ev->text);
-		break;
-	case VMM_EV_NIC_WANTS_FD:
-		if (ev->index < site->n_interfaces &&
-		    site->interfaces[ev->index].kind == IF_VHOST_USER &&
-		    site->interfaces[ev->index].role == SOCKET_CONNECT)
-			retry_backend(&v->nic[ev->index]);
-		break;
-	case VMM_EV_FAULT:
-		snprintf(v->detail, sizeof(v->detail), "%s", ev->text);
-		break;
-	case VMM_EV_WARNING:
-		log_warn("vnf %s: %s", v->name, ev->text);
-		break;
-	case VMM_EV_PANIC:
-		vnf_health_panic(v, ev->text);
-		break;
-	case VMM_EV_WATCHDOG:
-		vnf_health_watchdog(v);
-		break;
-	default: /* POWEROFF and RESET: the exit status says so too */
-		break;
-	}
-}
-
-static void
-on_start_socket(void *arg, uint32_t events)
-{
-	const struct msg_head want = {.magic = VMM_EVENT_MAGIC,
-				      .version = VMM_MSG_VERSION,
-				      .size = sizeof(struct vmm_event)};
-	struct vnf *v = arg;
-	struct vmm_event ev;
-	size_t n;
-	int r;
-
-	(void)events;
-	while ((r = fdmsg_recv(v->start_fd, &want, &ev, NULL, 0, &n)) == 0)
-		handle_event(v, &ev);
-	if (r == -EAGAIN)
-		return;
-	if (r != -ENODATA && r != -ECONNRESET)
-		log_warn("vnf %s: its VMM sent something strange: %s", v->name, strerror(-r));
-	evloop_del(v->env->loop, &v->start_source);
 }
 
 /* Starts the program; the start message waits for it in the socket. */
@@ -256,9 +156,11 @@ watch(struct vnf *v, struct err *e)
 
 	if (flags < 0 || fcntl(v->start_fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, errno, "vnf %s", v->name);
-	r = evloop_add(l, &v->start_source, v->start_fd, EPOLLIN, on_start_socket, v);
+	r = evloop_add(l, &v->start_source, v->start_fd, EPOLLIN, vnf_event_ready, v);
 	if (r == 0)
 		r = evloop_add(l, &v->child_source, v->child.pidfd, EPOLLIN, on_child, v);
+	if (r == 0)
+		r = vnf_ctl_open(v);
 	if (r == 0)
 		r = rundir_record(v->env->dir, v->child.pid, v->child.start, v->name);
 	return r < 0 ? err_sys(e, -r, "vnf %s", v->name) : 0;
@@ -281,6 +183,7 @@ vnf_start(struct vnf *v, struct err *e)
 	v->stats = ends.stats;
 	v->control_fd = ends.control;
 	v->detail[0] = '\0';
+	memset(v->detached, 0, sizeof(v->detached));
 	r = vnf_stream_open(&v->serial, ends.serial);
 	if (r == 0)
 		r = vnf_stream_open(&v->console, ends.console);
@@ -317,6 +220,14 @@ restart(void *arg)
 }
 
 static void
+start_now(struct vnf *v)
+{
+	v->resets++;
+	evloop_timer(v->env->loop, &v->restart_timer, 0, restart, v);
+	vnf_watch_tell(v, NULL);
+}
+
+static void
 start_again(struct vnf *v, const char *what)
 {
 	uint64_t now = evloop_now();
@@ -329,8 +240,7 @@ start_again(struct vnf *v, const char *what)
 		return;
 	}
 	*oldest = now;
-	v->resets++;
-	evloop_timer(v->env->loop, &v->restart_timer, 0, restart, v);
+	start_now(v);
 }
 
 static void
@@ -340,9 +250,20 @@ guest_reset(struct vnf *v)
 	start_again(v, "the guest reset itself");
 }
 
+/* What the operator asked for is no sign of a guest that cannot boot. */
+static void
+start_as_asked(struct vnf *v, const char *what)
+{
+	log_info("vnf %s: %s; starting it again, as asked", v->name, what);
+	start_now(v);
+}
+
 static void
 classify(struct vnf *v)
 {
+	bool reboot = v->reboot, ordered = v->ordered;
+
+	v->reboot = v->ordered = false;
 	if (vnf_health_life_ended(v) && !v->stopping) {
 		start_again(v, "its watchdog expired");
 		return;
@@ -354,11 +275,16 @@ classify(struct vnf *v)
 	}
 	switch (WEXITSTATUS(v->status)) {
 	case EXIT_OK:
-		finish(v, v->stopping ? VNF_STOPPED : VNF_POWERED_OFF);
+		if (reboot && !v->stopping)
+			start_as_asked(v, "the guest has powered off");
+		else
+			finish(v, v->stopping ? VNF_STOPPED : VNF_POWERED_OFF);
 		break;
 	case EXIT_GUEST_RESET:
 		if (v->stopping)
 			finish(v, VNF_STOPPED);
+		else if (ordered)
+			start_as_asked(v, "it was reset");
 		else
 			guest_reset(v);
 		break;
@@ -384,7 +310,7 @@ on_child(void *arg, uint32_t events)
 	(void)events;
 	/* What it said before it ended is still in the sockets and pipes. */
 	if (v->start_source.ready)
-		on_start_socket(v, 0);
+		vnf_event_ready(v, 0);
 	vnf_stream_drain(&v->serial);
 	vnf_stream_drain(&v->console);
 	evloop_del(v->env->loop, &v->child_source);
@@ -405,11 +331,6 @@ kill_now(void *arg)
 void
 vnf_stop(struct vnf *v, unsigned int patience_ms)
 {
-	struct vmm_req req = {.head = {.magic = VMM_REQ_MAGIC,
-				       .version = VMM_MSG_VERSION,
-				       .size = sizeof(req)},
-			      .op = VMM_OP_STOP};
-
 	v->stopping = true;
 	if (v->restart_timer.at_ns) {
 		evloop_timer_off(v->env->loop, &v->restart_timer);
@@ -418,7 +339,7 @@ vnf_stop(struct vnf *v, unsigned int patience_ms)
 	}
 	if (v->child.pid <= 0)
 		return;
-	if (patience_ms == 0 || fdmsg_send(v->control_fd, &req.head, NULL, 0) < 0)
+	if (patience_ms == 0 || vnf_ctl_call(v, VMM_OP_STOP, 0, 0, NULL) < 0)
 		child_kill(&v->child, SIGKILL);
 	else
 		evloop_timer(v->env->loop, &v->kill_timer, patience_ms, kill_now, v);

@@ -12,6 +12,7 @@
 #include "appliance/console_log.h"
 #include "appliance/env.h"
 #include "appliance/lines.h"
+#include "appliance/vnf_ctl.h"
 #include "appliance/vnf_vf.h"
 #include "base/vmm_msg.h"
 
@@ -55,11 +56,15 @@ struct vnf {
 	char detail[300]; /* words for the result */
 	int status;       /* the last wait status */
 	bool stopping;
-	bool listens; /* vnf_prepare() was called: sockets may be there */
+	bool reboot;                 /* start it again when its guest has powered off */
+	bool ordered;                /* the reset that comes is not the guest's own */
+	bool detached[VMM_NICS_MAX]; /* virtual functions that the guest gave back */
+	bool listens;                /* vnf_prepare() was called: sockets may be there */
 
 	struct child child;
 	struct evsource child_source;
 	int start_fd, control_fd; /* sockets to the VMM; owned; -1 */
+	struct vnf_ctl ctl;
 	struct evsource start_source;
 	struct evtimer kill_timer, restart_timer;
 	struct vnf_stream serial, console;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/vnf_health.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/log.h"
 
@@ -14,22 +12,6 @@ void
 vnf_health_panic(struct vnf *v, const char *text)
 {
 	log_err("vnf %s: %s", v->name, text);
-}
-
-/* Answers are not waited for: what happened is told by events, and by the VMM's end. */
-static int
-order(struct vnf *v, enum vmm_op op)
-{
-	struct vmm_req req = {.head = {.magic = VMM_REQ_MAGIC,
-				       .version = VMM_MSG_VERSION,
-				       .size = sizeof(req)},
-			      .op = op};
-	char old;
-
-	/* Those to earlier orders must not fill the socket. */
-	while (recv(v->control_fd, &old, sizeof(old), MSG_DONTWAIT | MSG_TRUNC) > 0)
-		;
-	return fdmsg_send(v->control_fd, &req.head, NULL, 0);
 }
 
 static void
@@ -44,7 +26,7 @@ kill_now(void *arg)
 static void
 end_vmm(struct vnf *v, enum vmm_op op)
 {
-	if (order(v, op) < 0)
+	if (vnf_ctl_call(v, op, 0, 0, NULL) < 0)
 		child_kill(&v->child, SIGKILL);
 	else
 		evloop_timer(v->env->loop, &v->kill_timer, PATIENCE_MS, kill_now, v);
@@ -74,7 +56,7 @@ vnf_health_watchdog(struct vnf *v)
 		log_warn("vnf %s: its watchdog expired; paused: \"corelane vnf %s resume\" lets it "
 			 "go on",
 			 v->name, v->name);
-		r = order(v, VMM_OP_PAUSE);
+		r = vnf_ctl_call(v, VMM_OP_PAUSE, 0, 0, NULL);
 		break;
 	}
 	if (r < 0)
