@@ -43,8 +43,18 @@ find_topo(const struct cli_args *args, struct site_input *in, struct err *e)
 int
 site_input_open(const struct cli_args *args, struct site_input *ret)
 {
+	int status, r;
+
 	*ret = (struct site_input){.root = {.dirfd = -1}};
-	return site_input_load(args->file, &ret->site);
+	status = site_input_load(args->file, &ret->site);
+	if (status != EXIT_OK)
+		return status;
+	r = sysroot_open(args->sysroot, &ret->root);
+	if (r < 0) {
+		log_err("sysroot %s: %s", args->sysroot ? args->sysroot : "/", strerror(-r));
+		return EXIT_INVALID;
+	}
+	return EXIT_OK;
 }
 
 int
@@ -53,11 +63,6 @@ site_input_place(const struct cli_args *args, struct site_input *in)
 	struct err e = {0};
 	int r;
 
-	r = sysroot_open(args->sysroot, &in->root);
-	if (r < 0) {
-		log_err("sysroot %s: %s", args->sysroot ? args->sysroot : "/", strerror(-r));
-		return EXIT_INVALID;
-	}
 	r = find_topo(args, in, &e);
 	if (r < 0) {
 		log_err("%s", e.text);

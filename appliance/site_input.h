@@ -21,7 +21,8 @@ int site_input_load(const char *file, struct site **ret_site);
 
 /*
  * All of it, for this machine or what @args name. An exit status; site_input_fini() in any case.
- * In two steps for who wants to do something between them: the declaration, then host and plan.
+ * In two steps for who wants to do something between them: declaration and sysroot, then
+ * host and plan.
  */
 int site_input_plan(const struct cli_args *args, struct site_input *ret);
 int site_input_open(const struct cli_args *args, struct site_input *ret);

@@ -159,8 +159,11 @@ undo_numvfs(const struct undo *u, const struct sysroot *root, struct err *e)
 	unsigned int now;
 	int r;
 
-	if (sriov_numvfs(root, &u->dev, &now) < 0 || now == u->value)
+	r = sriov_numvfs(root, &u->dev, &now);
+	if (r == -ENOENT || (r == 0 && now == u->value))
 		return 0;
+	if (r < 0)
+		return err_sys(e, -r, "sriov_numvfs");
 	r = sriov_unused(root, &u->dev, e);
 	return r < 0 ? r : sriov_set_numvfs(root, &u->dev, u->value, e);
 }
@@ -172,10 +175,11 @@ undo_setting(const struct undo *u, const struct sysroot *root, struct rtnl *r, s
 	unsigned int ifindex, now;
 	int n;
 
-	if (sriov_numvfs(root, &u->dev, &now) < 0 || u->vf >= now ||
-	    sriov_ifindex(root, &u->dev, &ifindex) < 0)
+	n = sriov_numvfs(root, &u->dev, &now);
+	if (n == -ENOENT || (n == 0 && u->vf >= now) || sriov_ifindex(root, &u->dev, &ifindex) < 0)
 		return 0; /* gone, and its settings with it */
-	n = vfset_write(r, ifindex, u->vf, u->which, &u->state);
+	if (n == 0)
+		n = vfset_write(r, ifindex, u->vf, u->which, &u->state);
 	return n < 0 ? err_sys(e, -n, "device %s, virtual function %u: %s cannot be put back",
 			       pci_addr_format(&u->dev, text), u->vf, vfset_key(u->which))
 		     : 0;
