@@ -135,7 +135,6 @@ init(struct device *d, unsigned int index, struct err *e)
 	struct vm *vm = d->vm;
 	int r;
 
-	p->next_bar = GPA_PCI_BARS;
 	pci_fn_init(&p->bridge, vm, "host bridge", NULL, &bridge_ids);
 	r = pci_fn_add(p, 0, &p->bridge);
 	if (r == 0)

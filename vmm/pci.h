@@ -96,8 +96,7 @@ struct pci {
 	struct device dev;
 	struct pci_fn *fn[PCI_SLOTS];
 	struct pci_fn bridge;
-	uint32_t address;  /* state: 0xcf8 */
-	uint64_t next_bar; /* where the next BAR is pre-assigned */
+	uint32_t address; /* state: 0xcf8 */
 };
 
 /* Prepares @f, with an empty capability list. */

@@ -235,9 +235,50 @@ pci_fn_write(struct pci_fn *f, unsigned int offset, unsigned int size, uint32_t 
 
 /* --- on and off the bus --- */
 
-static int
-bars_assign(struct pci *p, struct pci_fn *f)
+/* The end of a BAR that is in the way of [@base, @base + @size), or 0. */
+static uint64_t
+in_the_way(const struct pci_fn *f, uint64_t base, uint64_t size)
 {
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		const struct pci_bar *b = &f->bar[i];
+		uint64_t home = pci_get(f->initial, PCI_R_BAR0 + 4 * i, 4) & ~0xfull;
+
+		if (b->size && home && home < base + size && base < home + b->size)
+			return home + b->size;
+		if (b->mapped && b->base < base + size && base < b->base + b->size)
+			return b->base + b->size;
+	}
+	return 0;
+}
+
+/* The lowest place that nobody has, at power-on or now: what a function left can be had again. */
+static uint64_t
+free_place(const struct pci *p, const struct pci_fn *own, uint64_t size)
+{
+	uint64_t base = GPA_PCI_BARS, end = GPA_PCI_BARS + GPA_PCI_BARS_SIZE;
+	/* At least a page apart, so that a guest can map each by itself. */
+	uint64_t align = MAX_OF(size, 4096);
+
+	for (unsigned int slot = 0; slot <= PCI_SLOTS;) {
+		const struct pci_fn *f = slot < PCI_SLOTS ? p->fn[slot] : own;
+		uint64_t past = f ? in_the_way(f, base, align) : 0;
+
+		if (past) {
+			base = align_up(past, align);
+			slot = 0; /* the new place may be in another's way */
+		} else {
+			slot++;
+		}
+		if (base >= end || align > end - base)
+			return 0;
+	}
+	return base;
+}
+
+static int
+bars_assign(const struct pci *p, struct pci_fn *f)
+{
+	memset(f->initial, 0, sizeof(f->initial));
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
 		struct pci_bar *b = &f->bar[i];
 		unsigned int reg = PCI_R_BAR0 + 4 * i;
@@ -245,13 +286,11 @@ bars_assign(struct pci *p, struct pci_fn *f)
 
 		if (!b->size)
 			continue;
-		/* At least a page apart, so that a guest can map each by itself. */
-		base = align_up(p->next_bar, MAX_OF(b->size, 4096));
-		if (base > GPA_PCI_BARS + GPA_PCI_BARS_SIZE - 1 ||
-		    b->size > GPA_PCI_BARS + GPA_PCI_BARS_SIZE - base)
+		base = free_place(p, f, b->size);
+		if (!base)
 			return -ENOSPC;
 		pci_put(f->config, reg, 4, (uint32_t)base | (pci_get(f->config, reg, 4) & 0xf));
-		p->next_bar = base + b->size;
+		pci_put(f->initial, reg, 4, (uint32_t)base);
 	}
 	return 0;
 }

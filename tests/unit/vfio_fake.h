@@ -35,7 +35,7 @@ static struct {
 	int refuse_irqs, refuse_reset, refuse_map, refuse_dma, refuse_config; /* errno, or 0 */
 
 	/* What was asked of it. */
-	uint8_t bar[6][FAKE_BAR_BYTES];
+	uint8_t bar[6][FAKE_BAR_BYTES] __attribute__((aligned(4096)));
 	int vector[VFIO_PCI_NUM_IRQS][FAKE_VECTORS]; /* eventfds, -1 */
 	unsigned int enabled[VFIO_PCI_NUM_IRQS];     /* vectors, used or not */
 	unsigned int enables[VFIO_PCI_NUM_IRQS];     /* how often from none */
@@ -67,7 +67,7 @@ fake_vectors_off(unsigned int kind)
 }
 
 static inline int
-fake_region(struct vfio_region_info *i)
+fake_bar_info(struct vfio_region_info *i)
 {
 	uint32_t room = i->argsz;
 
@@ -177,7 +177,7 @@ fake_info(unsigned long request, void *arg)
 		info->num_irqs = card.num_irqs;
 		return 0;
 	case VFIO_DEVICE_GET_REGION_INFO:
-		return fake_region(arg);
+		return fake_bar_info(arg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		if (irq->index >= card.num_irqs)
 			return -EINVAL;
