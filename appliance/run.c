@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "appliance/check.h"
+#include "appliance/limits.h"
 #include "appliance/machine.h"
 #include "appliance/report.h"
 #include "appliance/site_input.h"
@@ -22,7 +22,6 @@
 #include "appliance/tsc.h"
 #include "appliance/vnf.h"
 #include "base/log.h"
-#include "rt/thread.h"
 
 #define STOP_MS 2000 /* from the request to SIGKILL */
 
@@ -252,34 +251,6 @@ take_lock(struct run *r)
 	return EXIT_OK;
 }
 
-/*
- * Each process has its own: the largest is the switch, with its memory in memfds and five for a queue
- * pair; a VMM has a dozen and four for a queue pair; corelane ten for a VNF.
- */
-static int
-raise_files(const struct run *r)
-{
-	unsigned long need = 128;
-	struct rlimit l;
-
-	for (size_t i = 0; i < r->in.site->n_vnfs; i++) {
-		need += 16;
-		for (size_t k = 0; k < r->in.site->vnfs[i].n_interfaces; k++)
-			need += 8 + 8ul * r->in.site->vnfs[i].interfaces[k].queues;
-	}
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-		return EXIT_OK;
-	l.rlim_cur = l.rlim_max;
-	if (l.rlim_max < need) {
-		log_err("this process may open %lu files, %lu are needed for this site; raise the "
-			"hard limit (ulimit -Hn) or LimitNOFILE= of its unit",
-			(unsigned long)l.rlim_max, need);
-		return EXIT_REFUSED;
-	}
-	setrlimit(RLIMIT_NOFILE, &l);
-	return EXIT_OK;
-}
-
 /* Everything that can be refused, before anything is started. */
 static int
 prepare(struct run *r)
@@ -294,7 +265,7 @@ prepare(struct run *r)
 		status = EXIT_INVALID;
 	}
 	if (status == EXIT_OK)
-		status = raise_files(r);
+		status = limits_files(r->in.site);
 	if (status == EXIT_OK)
 		status = take_lock(r);
 	if (status == EXIT_OK)
@@ -314,23 +285,6 @@ prepare(struct run *r)
 			       .root = &r->in.root,
 			       .say = say_problem};
 	return check_all(&check);
-}
-
-/*
- * We and what we start keep off the cores that were promised to others; every child pins itself. The
- * memory of VMMs and switch is locked: what cannot be raised is told by them.
- */
-static void
-settle(const struct run *r)
-{
-	struct rlimit l;
-	int n = thread_pin(&r->in.plan->housekeeping);
-
-	if (n < 0)
-		log_warn("cannot keep to the housekeeping CPUs: %s", strerror(-n));
-
-	l = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
-	setrlimit(RLIMIT_MEMLOCK, &l);
 }
 
 static int
@@ -472,7 +426,7 @@ run_site(const struct cli_args *args)
 	r.status = prepare(&r);
 	if (r.status != EXIT_OK)
 		goto out;
-	settle(&r);
+	limits_settle(r.in.plan);
 	n = set_up(&r, &e);
 	if (n == 0 && sriov_apply(r.in.plan, &r.in.root, &r.dir, &e) < 0) {
 		log_err("%s", e.text);
