@@ -7,26 +7,33 @@
 
 #define FDS_MAX 64 /* in one call */
 
-struct irq_set {
+_Static_assert(sizeof(int) == sizeof(int32_t), "eventfds travel as they are");
+
+/* The kernel's struct with room for the numbers that follow it. */
+union irq_set {
 	struct vfio_irq_set head;
-	int32_t fd[FDS_MAX];
+	uint8_t bytes[sizeof(struct vfio_irq_set) + FDS_MAX * sizeof(int32_t)];
 };
 
+/* @fds may be NULL: then none follow. */
 static int
-set(const struct vfio_dev *d, struct irq_set *s, uint32_t kind, uint32_t flags, unsigned int start,
+set(const struct vfio_dev *d, uint32_t kind, uint32_t flags, unsigned int start, const int *fds,
     unsigned int n)
 {
-	uint32_t fds = flags & VFIO_IRQ_SET_DATA_EVENTFD ? n : 0;
+	union irq_set s;
+	size_t len = fds ? n * sizeof(*fds) : 0;
 	int r;
 
-	s->head = (struct vfio_irq_set){
-		.argsz = (uint32_t)(sizeof(s->head) + fds * sizeof(s->fd[0])),
-		.flags = flags,
+	s.head = (struct vfio_irq_set){
+		.argsz = (uint32_t)(sizeof(s.head) + len),
+		.flags = flags | (fds ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE),
 		.index = kind,
 		.start = start,
 		.count = n,
 	};
-	r = d->io->ioctl(d->fd, VFIO_DEVICE_SET_IRQS, s);
+	if (fds)
+		memcpy(s.bytes + sizeof(s.head), fds, len);
+	r = d->io->ioctl(d->fd, VFIO_DEVICE_SET_IRQS, &s);
 	return r < 0 ? r : 0;
 }
 
@@ -34,31 +41,23 @@ int
 vfio_irq_set(const struct vfio_dev *d, enum vfio_irq kind, unsigned int start, const int *fds,
 	     unsigned int n)
 {
-	struct irq_set s;
-
 	if (n == 0 || n > FDS_MAX || start > d->irq[kind].n || n > d->irq[kind].n - start)
 		return -EINVAL;
-	for (unsigned int i = 0; i < n; i++)
-		s.fd[i] = fds[i];
-	return set(d, &s, kind, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, start, n);
+	return set(d, kind, VFIO_IRQ_SET_ACTION_TRIGGER, start, fds, n);
 }
 
 int
 vfio_irq_off(const struct vfio_dev *d, enum vfio_irq kind)
 {
-	struct irq_set s;
-
 	if (d->irq[kind].n == 0)
 		return 0;
-	return set(d, &s, kind, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0);
+	return set(d, kind, VFIO_IRQ_SET_ACTION_TRIGGER, 0, NULL, 0);
 }
 
 int
 vfio_irq_resample(const struct vfio_dev *d, int fd)
 {
-	struct irq_set s = {.fd = {fd}};
-
 	if (d->irq[VFIO_INTX].n == 0)
 		return -EINVAL;
-	return set(d, &s, VFIO_INTX, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK, 0, 1);
+	return set(d, VFIO_INTX, VFIO_IRQ_SET_ACTION_UNMASK, 0, &fd, 1);
 }
