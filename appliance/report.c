@@ -85,8 +85,9 @@ health_json(const struct vnf *v)
 }
 
 static json_t *
-vnf_json(const struct vnf *v, uint64_t hz)
+vnf_json(const struct report_input *in, size_t i)
 {
+	const struct vnf *v = &in->vnfs[i];
 	json_t *j = json_pack("{s:s, s:s, s:o, s:i, s:I, s:O?}", "name", v->name, "result",
 			      vnf_result_name(v->result), "detail", text_json(v->detail), "resets",
 			      (int)v->resets, "linesDropped", (json_int_t)v->json_dropped, "lines",
@@ -95,7 +96,10 @@ vnf_json(const struct vnf *v, uint64_t hz)
 	if (!j)
 		return NULL;
 	json_object_set_new(j, "health", health_json(v));
-	add_stats(j, v, hz);
+	if (in->faults)
+		json_object_set_new(j, "iommuFaults",
+				    json_integer((json_int_t)faults_of(in->faults, i)));
+	add_stats(j, v, in->tsc_hz);
 	return j;
 }
 
@@ -160,7 +164,7 @@ report_json(const struct report_input *in, json_t *machine)
 	for (size_t i = 0; i < in->eligibility->n; i++)
 		json_array_append_new(reasons, json_string(in->eligibility->reason[i]));
 	for (size_t i = 0; i < in->plan->n_vnfs; i++)
-		json_array_append_new(vnfs, vnf_json(&in->vnfs[i], in->tsc_hz));
+		json_array_append_new(vnfs, vnf_json(in, i));
 	for (size_t i = 0; in->sw && i < in->plan->n_ports; i++)
 		json_array_append_new(ports, port_json(&in->sw->port[i]));
 	return json_pack("{s:i, s:s, s:o, s:s, s:o, s:o, s:i, s:b, s:o, s:I, s:o, s:o?, s:o, s:o, "

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "appliance/faults.h"
 #include "appliance/switchd.h"
 #include "appliance/vnf.h"
 #include "rt/eligible.h"
@@ -19,8 +20,9 @@ struct report_input {
 	const struct plan *plan;
 	const struct topo *topo;
 	const struct eligibility *eligibility;
-	const struct vnf *vnfs;   /* plan->n_vnfs of them */
-	const struct switchd *sw; /* NULL: none */
+	const struct vnf *vnfs;      /* plan->n_vnfs of them */
+	const struct faults *faults; /* NULL: none */
+	const struct switchd *sw;    /* NULL: none */
 	uint64_t tsc_hz;
 	uint64_t started_s, ended_s; /* CLOCK_REALTIME */
 	int status;                  /* of the run */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "appliance/check.h"
+#include "appliance/faults.h"
 #include "appliance/limits.h"
 #include "appliance/machine.h"
 #include "appliance/report.h"
@@ -41,6 +42,7 @@ struct run {
 	struct evsource signal_source;
 	struct run_env env;
 	struct switchd sw;
+	struct faults faults;
 	struct vnf *vnf; /* one for each of the plan's */
 	size_t running;
 	bool stopping, ending;
@@ -322,6 +324,7 @@ go(struct run *r, struct err *e)
 {
 	int n = 0;
 
+	faults_open(&r->faults, &r->env);
 	for (size_t i = 0; n == 0 && i < r->in.plan->n_vnfs; i++)
 		n = vnf_prepare(&r->vnf[i], e);
 	if (n < 0)
@@ -367,6 +370,7 @@ tell(struct run *r)
 				  .topo = r->in.topo,
 				  .eligibility = &r->eligibility,
 				  .vnfs = r->vnf,
+				  .faults = &r->faults,
 				  .sw = r->in.plan->has_switch ? &r->sw : NULL,
 				  .tsc_hz = r->tsc_hz,
 				  .started_s = (uint64_t)r->started,
@@ -399,6 +403,7 @@ clean_up(struct run *r)
 		vnf_fini(&r->vnf[i]);
 	free(r->vnf);
 	switchd_fini(&r->sw);
+	faults_close(&r->faults);
 	evloop_fini(&r->loop);
 	put_back(r, "");
 	if (r->signal_fd >= 0)
@@ -414,6 +419,7 @@ run_site(const struct cli_args *args)
 			.dir = RUNDIR_CLOSED,
 			.loop = {.epfd = -1},
 			.signal_fd = -1,
+			.faults = FAULTS_CLOSED,
 			.in.root.dirfd = -1,
 			.sw = {.child = CHILD_NONE, .control_fd = -1}};
 	struct err e = {0};
