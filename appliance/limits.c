@@ -10,7 +10,7 @@
 
 /*
  * Each process has its own: the largest is the switch, with its memory in memfds and five for a queue
- * pair; a VMM has a dozen and four for a queue pair; corelane ten for a VNF.
+ * pair; a VMM has a dozen, four for a queue pair and two for a disk's queue; corelane ten for a VNF.
  */
 int
 limits_files(const struct site *site)
@@ -22,6 +22,8 @@ limits_files(const struct site *site)
 		need += 16;
 		for (size_t k = 0; k < site->vnfs[i].n_interfaces; k++)
 			need += 8 + 8ul * site->vnfs[i].interfaces[k].queues;
+		for (size_t k = 0; k < site->vnfs[i].n_disks; k++)
+			need += 8 + 2ul * site->vnfs[i].disks[k].queues;
 	}
 	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
 		return EXIT_OK;

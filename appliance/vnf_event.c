@@ -95,6 +95,9 @@ handle_event(struct vnf *v, const struct vmm_event *ev)
 	case VMM_EV_WARNING:
 		log_warn("vnf %s: %s", v->name, ev->text);
 		break;
+	case VMM_EV_DISK_ERROR: /* the text begins with the disk's name */
+		log_err("vnf %s: %s", v->name, ev->text);
+		break;
 	case VMM_EV_PANIC:
 		vnf_health_panic(v, ev->text);
 		break;
