@@ -81,6 +81,10 @@ give() {
 address() { ip link set "$(netdev "$1")" up && ip addr add "$2" dev "$(netdev "$1")"; }
 group_members() { ls "/sys/bus/pci/devices/$1/iommu_group/devices"; }
 
+# vmm_pid VNF, as the supervisor recorded it. vmm_beside VNF: KiB that its VMM has beside guest RAM, which is all
+# in hugepages here and these are no part of Rss.
+vmm_pid() { awk -v name="$1" '$3 == name {pid = $1} END {print pid}' /run/corelane/*/children; }
+vmm_beside() { awk '/^Rss/ {print $2}' "/proc/$(vmm_pid "$1")/smaps_rollup"; }
 free_pages() { grep -h HugePages_Free /sys/devices/system/node/node*/meminfo | xargs; } # of each node
 
 # outside WORD...: asks the world outside (tests/lab/outside.py says what) and prints its answer.

@@ -7,6 +7,7 @@ between the two ports when asked for, and a counter of what was seen; it asks an
 files in FOLDER/lab/ask, answers files of the same name in FOLDER/lab/answer:
 
   host PORT VLAN IP          from now on there is a host there (VLAN 0: untagged)
+  forget PORT VLAN IP        there is not any more
   bridge on|off              frames of one port also leave by the other, as through a switch
   ping PORT VLAN FROM TO COUNT MS     echo requests; answers "sent N received N"
   ping-start PORT VLAN FROM TO MS     the same, until
@@ -239,6 +240,8 @@ class World:
             port, vlan, address = int(words[1]), int(words[2]), socket.inet_aton(words[3])
             number = len(self.hosts) + 1
             self.hosts.setdefault((port, vlan, address), bytes((2, 0xFF, 0, port, number >> 8, number & 0xFF)))
+        elif verb == "forget":
+            del self.hosts[(int(words[1]), int(words[2]), socket.inet_aton(words[3]))]
         elif verb == "bridge":
             self.bridge = words[1] == "on"
         elif verb == "ping":

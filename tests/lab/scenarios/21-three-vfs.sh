@@ -77,7 +77,7 @@ on_server() {
 	check c-to-a line edge.log 'c\| guest: a answered 10' 120
 	check a-frames-left-for-c test "$(outside seen 0 30 02:00:00:00:03:0a 02:00:00:00:03:0c)" -ge 10
 	equal a-frames-for-b-stay-inside "$(outside seen 0 any 02:00:00:00:03:0a 02:00:00:00:03:0b)" 0
-	outside host 0 30 10.3.0.99
+	outside host 0 30 10.3.0.99; outside host 1 30 10.3.0.99
 	check ended ended 90
 	equal exit-status "$status" 0
 	for from in 0 1; do equal pf$from-put-back "$(cat "/sys/bus/pci/devices/$(pf $from)/sriov_numvfs")" 0; done
