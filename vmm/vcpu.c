@@ -57,9 +57,22 @@ make_rt(const struct vcpu *v, struct err *e)
 	return 0;
 }
 
+/*
+ * KVM makes a kernel thread for a machine (kvm-nx-lpage-recovery) on the first KVM_RUN, with the CPUs of
+ * whoever that is: so the first one comes, and returns at once, while this thread is not on its own CPU yet.
+ */
+static void
+run_once(const struct vcpu *v)
+{
+	v->run->immediate_exit = 1;
+	(void)ioctl(v->fd, KVM_RUN, 0); /* EINTR */
+	v->run->immediate_exit = 0;
+}
+
 static int
 make(struct vcpu *v, struct err *e)
 {
+	int r;
 	int size = ioctl(v->vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	void *p;
 
@@ -74,7 +87,10 @@ make(struct vcpu *v, struct err *e)
 		return err_sys(e, errno, "vcpu %u: mmap", v->index);
 	v->run = p;
 	v->run_size = (size_t)size;
-	return vcpu_setup(v, e);
+	r = vcpu_setup(v, e);
+	if (r == 0 && v->index == 0)
+		run_once(v);
+	return r;
 }
 
 /* Whether the vCPU may enter the guest; waits while the machine is paused or not started. */
