@@ -98,6 +98,21 @@ add_cell(struct starter *s, char *spec)
 		s->msg.vcpu[k].cell = k % s->msg.n_cells;
 }
 
+/* "PATH" or "PATH,QUEUES" */
+static void
+add_disk(struct starter *s, char *spec)
+{
+	struct vmm_disk *d = &s->msg.disk[s->msg.n_disks];
+	char *queues = strchr(spec, ',');
+
+	if (queues)
+		*queues++ = '\0';
+	d->queues = queues ? (uint16_t)atoi(queues) : 1;
+	snprintf(d->name, sizeof(d->name), "d%u", s->msg.n_disks);
+	s->msg.fd[s->msg.n_fds].index = (uint16_t)s->msg.n_disks++;
+	add_file(s, spec, O_RDWR, VMM_FD_DISK);
+}
+
 static void
 parse(struct starter *s, int argc, char **argv)
 {
@@ -123,6 +138,7 @@ parse(struct starter *s, int argc, char **argv)
 		{"cell", required_argument, NULL, 'l'},
 		{"model", required_argument, NULL, 'M'},
 		{"vfio", required_argument, NULL, 'x'},
+		{"disk", required_argument, NULL, 'd'},
 		{"reattach", required_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
@@ -194,6 +210,9 @@ parse(struct starter *s, int argc, char **argv)
 			break;
 		case 'l':
 			add_cell(s, optarg);
+			break;
+		case 'd':
+			add_disk(s, optarg);
 			break;
 		case 'M':
 			s->msg.cpu_model = (uint32_t)atoi(optarg);

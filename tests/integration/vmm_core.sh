@@ -73,6 +73,9 @@ test_ends() {
 	start --cmdline u --figures "$vmm" "$guest"
 	expect unknown-ports-read-ones 0 "ones everywhere" '"unhandled": 4'
 	verify memory-beside-the-guest check_memory
+	truncate -s 1M "$work/disk"
+	start --cmdline u --disk "$work/disk,8" --figures "$vmm" "$guest"
+	verify memory-with-a-disk check_memory
 }
 
 # What docs/results.md promises; a sanitizer's shadow memory is not what is promised.
