@@ -15,10 +15,12 @@
 #include "appliance/translate.h"
 #include "base/log.h"
 
-#define READY_MS     30000 /* DPDK maps and clears its hugepages first */
-#define LIST_MS      1000
-#define FAILURES_MAX 5
-#define BACKOFF_MS   100 /* doubled with every failure in a row */
+#define READY_MS       30000 /* DPDK maps and clears its hugepages first */
+#define LIST_MS        1000
+#define FAILURES_MAX   5
+#define BACKOFF_MS     100 /* doubled with every end in a row... */
+#define BACKOFF_MAX_MS 10000
+#define STABLE_NS      10000000000ull /* ...which one that was ready for so long begins anew */
 
 static void on_control(void *arg, uint32_t events);
 static void on_child(void *arg, uint32_t events);
@@ -179,6 +181,7 @@ handle_added(struct switchd *s, const struct switch_reply *reply)
 	evloop_timer_off(s->env->loop, &s->timer);
 	s->state = SWITCHD_READY;
 	s->failures = 0;
+	s->ready_ns = evloop_now();
 	if (s->was_ready) {
 		log_info("switch: started again, %zu ports", s->next);
 		return;
@@ -277,7 +280,12 @@ on_child(void *arg, uint32_t events)
 			s->listed(s->arg);
 		return;
 	}
-	ms = BACKOFF_MS << MIN_OF(s->failures - 1, 6u);
+	if (s->ready_ns && evloop_now() - s->ready_ns >= STABLE_NS)
+		s->crashes = 0;
+	ms = MIN_OF((unsigned int)BACKOFF_MS << MIN_OF(s->crashes, 8u),
+		    (unsigned int)BACKOFF_MAX_MS);
+	s->crashes++;
+	s->ready_ns = 0;
 	log_warn("switch: %s; starting it again in %u ms", how, ms);
 	s->state = SWITCHD_WAITING;
 	evloop_timer(s->env->loop, &s->timer, ms, start_again, s);

@@ -37,6 +37,8 @@ struct switchd {
 	size_t next;               /* the port that is being added */
 	bool was_ready;
 	unsigned int starts, failures; /* in all; in a row without becoming ready */
+	unsigned int crashes;          /* in a row without being ready for a while */
+	uint64_t ready_ns;             /* since when; 0: it is not */
 
 	void (*ready)(void *arg);                   /* the first time only */
 	void (*failed)(void *arg, const char *why); /* for good */

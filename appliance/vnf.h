@@ -40,6 +40,7 @@ struct vnf_stream { /* what comes out of one of the guest's consoles */
 struct vnf_nic { /* a NIC whose back end listens: we connect, again and again */
 	struct vnf *vnf;
 	unsigned int index, tries;
+	uint64_t up_ns; /* since when the VMM has its back end; 0: it has none */
 	struct evtimer retry;
 };
 

@@ -11,7 +11,9 @@
 #include "base/log.h"
 
 #define RETRY_MIN_MS 50
-#define RETRY_MAX_MS 2000
+#define RETRY_MAX_MS 1000
+/* One that goes sooner than this is no success: the next one is waited for longer than before. */
+#define STABLE_NS 1000000000ull
 
 static void connect_backend(void *arg);
 
@@ -48,8 +50,14 @@ connect_backend(void *arg)
 	close(fd);
 	if (r < 0)
 		retry_backend(n);
-	else
+}
+
+static void
+nic_went(struct vnf_nic *n)
+{
+	if (n->up_ns && evloop_now() - n->up_ns >= STABLE_NS)
 		n->tries = 0;
+	n->up_ns = 0;
 }
 
 /* A virtual function that comes, goes or fails under a running guest. */
@@ -79,9 +87,13 @@ handle_event(struct vnf *v, const struct vmm_event *ev)
 		break;
 	case VMM_EV_NIC_UP:
 		log_info("vnf %s, interface %s: connected", v->name, nic);
+		if (ev->index < VMM_NICS_MAX)
+			v->nic[ev->index].up_ns = evloop_now();
 		break;
 	case VMM_EV_NIC_DOWN:
 		log_warn("vnf %s, interface %s: disconnected: %s", v->name, nic, ev->text);
+		if (ev->index < VMM_NICS_MAX)
+			nic_went(&v->nic[ev->index]);
 		break;
 	case VMM_EV_NIC_WANTS_FD:
 		if (ev->index < site->n_interfaces &&

@@ -10,7 +10,8 @@
 
 #include "base/log.h"
 
-#define REPLY_SECONDS 1 /* a client that does not read its answer for so long is closed */
+#define ACCEPT_REST_MS 200
+#define REPLY_SECONDS  1 /* a client that does not read its answer for so long is closed */
 
 static bool
 send_reply(void *client, const struct switch_reply *reply)
@@ -64,22 +65,24 @@ set_timeouts(int fd)
 		log_warn("control: timeouts cannot be set");
 }
 
-static void
+/* false: there is no descriptor left, and the client stays in the socket's queue. */
+static bool
 accept_client(struct server *s)
 {
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
-		return;
+		return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
 	set_timeouts(fd);
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++) {
 		if (s->client[i] >= 0)
 			continue;
 		s->client[i] = fd;
-		return;
+		return true;
 	}
 	log_warn("control: more than %d clients; one was turned away", SERVER_CLIENTS_MAX);
 	close(fd);
+	return true;
 }
 
 /* false: end. The parent's messages may be malformed too; only its going away ends us. */
@@ -98,16 +101,17 @@ int
 server_run(struct server *s)
 {
 	struct pollfd p[3 + SERVER_CLIENTS_MAX];
+	bool rest = false; /* new clients have to wait: else poll() would not */
 
 	if (s->parent_fd >= 0)
 		set_timeouts(s->parent_fd);
 	while (!s->ctl.stop) {
 		p[0] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
-		p[1] = (struct pollfd){.fd = s->listen_fd, .events = POLLIN};
+		p[1] = (struct pollfd){.fd = rest ? -1 : s->listen_fd, .events = POLLIN};
 		p[2] = (struct pollfd){.fd = s->parent_fd, .events = POLLIN};
 		for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 			p[3 + i] = (struct pollfd){.fd = s->client[i], .events = POLLIN};
-		if (poll(p, 3 + SERVER_CLIENTS_MAX, -1) < 0) {
+		if (poll(p, 3 + SERVER_CLIENTS_MAX, rest ? ACCEPT_REST_MS : -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
@@ -122,8 +126,10 @@ server_run(struct server *s)
 			close(s->client[i]);
 			s->client[i] = -1;
 		}
-		if (p[1].revents)
-			accept_client(s);
+		rest = p[1].revents && !accept_client(s);
+		if (rest && s->no_fd++ == 0)
+			log_warn("control: no file descriptor is left for a client; it waits "
+				 "(ulimit -n)");
 	}
 	return 0;
 }

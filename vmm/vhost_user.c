@@ -99,7 +99,7 @@ lost(struct vhost_user *vu, bool bad, const char *why)
 	vu->cb->down(vu->arg, why, bad);
 	vu_rx_reset(&vu->rx);
 	close_fd(&vu->fd);
-	vu->up = vu->dying = vu->waiting = false;
+	vu->up = vu->dying = vu->waiting = vu->bad_end = false;
 	forget_told(vu);
 }
 
@@ -126,6 +126,7 @@ static void PRINTF_LIKE(2, 3) cut(struct vhost_user *vu, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(vu->last_words, sizeof(vu->last_words), fmt, ap);
 	va_end(ap);
+	vu->bad_end = true;
 	cut_off(vu);
 }
 
@@ -145,6 +146,8 @@ say(struct vhost_user *vu, struct vu_msg *m)
 	if (r < 0) {
 		cut(vu, "%s: %s", vu_name(m->head.request),
 		    r == -EAGAIN ? "it does not read its messages" : strerror(-r));
+		/* One that is gone already did nothing wrong. */
+		vu->bad_end &= r != -EPIPE && r != -ECONNRESET;
 		return r;
 	}
 	if (m->head.request == VU_SET_PROTOCOL_FEATURES)
@@ -277,7 +280,7 @@ hear(struct vhost_user *vu, bool *ret_bad)
 {
 	int r;
 
-	*ret_bad = true;
+	*ret_bad = vu->bad_end;
 	while (!vu->dying && (r = vu_receive(vu->fd, &vu->rx)) != 0) {
 		if (r == 1) {
 			heard(vu);
@@ -376,10 +379,12 @@ await(struct vhost_user *vu, int64_t deadline)
 		struct pollfd p = {.fd = vu->fd, .events = POLLIN};
 		int64_t left = deadline - now_ms();
 
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+		if (left <= 0 || poll(&p, 1, (int)left) == 0) {
 			cut(vu, "it did not let go of the rings within %u ms", VU_STOP_MS);
-		else if (!hear(vu, &bad) && !vu->dying)
+		} else if (!hear(vu, &bad) && !vu->dying) {
+			vu->bad_end = bad;
 			cut_off(vu);
+		}
 	}
 	return vu->dying ? -EPIPE : 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/event.h"
@@ -18,12 +19,15 @@
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
+#define TURNED_AWAY_SAID_S 10
+
 struct net_vhost {
 	struct virtio_net n;
-	int listener;  /* -1: connections are handed in */
-	int no_vector; /* eventfd for rings without an interrupt */
-	int nudge;     /* eventfd: the control queue moved, to be watched by the main thread */
-	int watched;   /* its kick fd in the loop, -1: none */
+	int listener;       /* -1: connections are handed in */
+	int no_vector;      /* eventfd for rings without an interrupt */
+	int nudge;          /* eventfd: the control queue moved, to be watched by the main thread */
+	int watched;        /* its kick fd in the loop, -1: none */
+	time_t turned_away; /* when that was said last, 0: never */
 	char refused[sizeof(((struct vhost_user *)0)->last_words)]; /* said last */
 	struct vhost_user vu;
 };
@@ -260,6 +264,22 @@ nudge_ready(void *arg, uint32_t events)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+/* Every one is counted; one that tries again and again is told of now and then. */
+static void
+turn_away(struct net_vhost *d)
+{
+	struct vm *vm = d->n.v.dev.vm;
+	struct timespec now;
+
+	stats_add_shared(&vm->stats->backend_errors, 1);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (d->turned_away && now.tv_sec - d->turned_away < TURNED_AWAY_SAID_S)
+		return;
+	d->turned_away = now.tv_sec;
+	vm_event(vm, VMM_EV_WARNING, d->n.nic,
+		 "%s: a second back end was turned away while one is connected", d->n.v.name);
+}
+
 /* Lock held. Takes @fd in any case. */
 static void
 attach(struct net_vhost *d, int fd)
@@ -271,10 +291,7 @@ attach(struct net_vhost *d, int fd)
 	vhost_user_ready(&d->vu);
 	if (d->vu.fd >= 0) {
 		close(fd);
-		stats_add_shared(&vm->stats->backend_errors, 1);
-		vm_event(vm, VMM_EV_WARNING, d->n.nic,
-			 "%s: a second back end was turned away while one is connected",
-			 d->n.v.name);
+		turn_away(d);
 		return;
 	}
 	r = loop_add(&vm->loop, fd, EPOLLIN, socket_ready, d);

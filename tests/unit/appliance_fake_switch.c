@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stands in for corelane-switch in unit tests of the supervisor: answers the control protocol. What
- * goes wrong is in the environment: FAKE_SWITCH=refuse|silent|nonsense|die-early|die-late, the last
- * once only: the file FAKE_ONCE remembers.
+ * goes wrong is in the environment: FAKE_SWITCH=refuse|silent|nonsense|die-early|die-late|die-always,
+ * die-late once only: the file FAKE_ONCE remembers.
  */
 #include <errno.h>
 #include <signal.h>
@@ -65,6 +65,8 @@ go_wrong(int sock, const struct switch_req *req)
 	else if (strcmp(how, "die-early") == 0)
 		exit(EXIT_REFUSED);
 	else if (strcmp(how, "die-late") == 0 && req->op == SWITCH_OP_LIST && once())
+		raise(SIGKILL);
+	else if (strcmp(how, "die-always") == 0 && req->op == SWITCH_OP_LIST)
 		raise(SIGKILL);
 	else if (strcmp(how, "silent") != 0 && strcmp(how, "refuse") != 0 &&
 		 strcmp(how, "nonsense") != 0)

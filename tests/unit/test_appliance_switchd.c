@@ -138,6 +138,17 @@ nonsense_is_given_up_in_the_end(void **state)
 }
 
 static void
+wait_until_ready(struct world *w)
+{
+	while (seen.s.state != SWITCHD_READY) {
+		struct evtimer t = {0};
+
+		evloop_timer(&w->loop, &t, 20, on_ready, w);
+		world_run(w);
+	}
+}
+
+static void
 one_that_dies_is_started_again_with_its_ports(void **state)
 {
 	struct world *w = *state;
@@ -151,18 +162,42 @@ one_that_dies_is_started_again_with_its_ports(void **state)
 	world_run(w); /* it dies instead of answering: the list ends without counters */
 	assert_int_equal(seen.listed, 1);
 	assert_false(seen.s.port[0].has_stats);
-	while (seen.s.state != SWITCHD_READY) {
-		struct evtimer t = {0};
-
-		evloop_timer(&w->loop, &t, 20, on_ready, w);
-		world_run(w);
-	}
+	wait_until_ready(w);
 	assert_int_equal(seen.s.starts, 2);
 	switchd_list(&seen.s);
 	world_run(w);
 	assert_true(seen.s.port[0].has_stats);
 	assert_true(seen.s.port[1].has_stats);
 	unlink(once);
+	end(w);
+	assert_int_equal(seen.failed, 0);
+}
+
+/* It comes up each time, and dies soon: the waits grow, though it never fails to start. */
+static void
+one_that_dies_again_and_again_is_waited_for(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, "die-always");
+	for (unsigned int i = 0; i < 4; i++) {
+		uint64_t ms;
+
+		wait_until_ready(w);
+		switchd_list(&seen.s);
+		world_run(w);
+		assert_int_equal(seen.s.state, SWITCHD_WAITING);
+		ms = (seen.s.timer.at_ns - evloop_now()) / 1000000;
+		assert_in_range(ms, (100u << i) - 60, 100u << i);
+	}
+	assert_int_equal(seen.s.failures, 1);
+	wait_until_ready(w);
+	seen.s.ready_ns -= 11000000000ull; /* for eleven seconds, say */
+	switchd_list(&seen.s);
+	world_run(w);
+	assert_in_range((seen.s.timer.at_ns - evloop_now()) / 1000000, 40, 100);
+	setenv("FAKE_SWITCH", "none", 1);
+	wait_until_ready(w);
 	end(w);
 	assert_int_equal(seen.failed, 0);
 }
@@ -212,6 +247,7 @@ main(void)
 		TEST(one_that_never_comes_up_is_not_tried_again),
 		TEST(nonsense_is_given_up_in_the_end),
 		TEST(one_that_dies_is_started_again_with_its_ports),
+		TEST(one_that_dies_again_and_again_is_waited_for),
 		TEST(a_stop_does_not_wait_for_one_that_is_silent),
 		TEST(a_missing_program_is_an_error_at_once),
 	};

@@ -189,6 +189,37 @@ second_is_refused(void **state)
 	settle(t, NULL);
 }
 
+/* It closed the connection in order; that we wanted something of it at that moment is not its fault. */
+static void
+gone_before_the_stop(void **state)
+{
+	struct bench *t = *state;
+	struct back_end b;
+
+	for (unsigned int turn = 0; turn < 2; turn++) {
+		unsigned int downs = t->downs, bad = t->bad;
+
+		start_rings(t, VU_RING_FEATURES, true, 2);
+		back_end_init(&b, BEHAVE, 0);
+		connect_to(t, &b);
+		settle(t, &b);
+		assert_true(t->vu.up);
+		if (turn == 0) {
+			close(b.fd); /* before the request */
+		} else {
+			b.lie = DIE; /* instead of an answer */
+			b.at = b.n;
+			shutdown(b.fd, SHUT_WR);
+		}
+		vhost_user_stop(&t->vu);
+		vhost_user_ready(&t->vu);
+		assert_int_equal(t->downs, downs + 1);
+		assert_int_equal(t->bad, bad);
+		if (turn == 1)
+			close(b.fd);
+	}
+}
+
 /* --- back ends that do not --- */
 
 /* Each lie at each message of a whole life; then a good one. */
@@ -287,8 +318,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(everything_is_told), T(the_oldest_kind), T(comes_back), T(unsuitable),
-		T(second_is_refused),  T(liars),           T(noise),
+		T(everything_is_told), T(the_oldest_kind),      T(comes_back), T(unsuitable),
+		T(second_is_refused),  T(gone_before_the_stop), T(liars),      T(noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
