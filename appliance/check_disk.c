@@ -99,6 +99,19 @@ check_seed(const struct check *c, int *status, const struct site_vnf *v, const s
 			  check_who(v, &d->where, who, sizeof(who)), d->name, e.text);
 }
 
+/* sysctl kernel.io_uring_disabled: 2 is for everybody (Documentation/admin-guide/sysctl/kernel.rst). */
+static void
+check_io_uring(const struct check *c, int *status)
+{
+	uint64_t disabled;
+
+	if (sysroot_read_u64(c->root, &disabled, "/proc/sys/kernel/io_uring_disabled") == 0 &&
+	    disabled == 2)
+		check_say(c, EXIT_REFUSED, status,
+			  "this host forbids io_uring, which disks need; sysctl "
+			  "kernel.io_uring_disabled=0 allows it");
+}
+
 void
 check_disks(const struct check *c, int *status)
 {
@@ -107,6 +120,8 @@ check_disks(const struct check *c, int *status)
 
 	for (size_t i = 0; i < c->plan->n_vnfs; i++)
 		max += c->plan->vnf[i].vnf->n_disks;
+	if (max > 0)
+		check_io_uring(c, status);
 	seen = calloc(max + 1, sizeof(*seen));
 	if (!seen) {
 		check_say(c, EXIT_FAILED, status, "no memory to look at %zu disks", max);

@@ -185,11 +185,14 @@ check(struct site_disk *a, struct site_disk *b)
 				  {.name = "fw2", .disks = b, .n_disks = 1}};
 	struct plan_vnf in_plan[2] = {{.vnf = &vnf[0]}, {.vnf = &vnf[1]}};
 	struct plan plan = {.vnf = in_plan, .n_vnfs = 2};
-	const struct check c = {.plan = &plan, .say = listen_to};
+	struct sysroot root;
+	const struct check c = {.plan = &plan, .say = listen_to, .root = &root};
 	int status = EXIT_OK;
 
+	assert_int_equal(sysroot_open(dir, &root), 0);
 	said[0] = '\0';
 	check_disks(&c, &status);
+	sysroot_close(&root);
 	return status;
 }
 
@@ -229,6 +232,13 @@ two_users(void **state)
 		said, "s.yaml:3:5: vnf fw1, disk root: image raw: is used by another process; "
 		      "stop that first (lsof says which it is)\n");
 	close(fd);
+	assert_int_equal(
+		system("mkdir -p proc/sys/kernel; echo 2 >proc/sys/kernel/io_uring_disabled"), 0);
+	assert_int_equal(check(&a, &b), EXIT_REFUSED);
+	assert_string_equal(said, "this host forbids io_uring, which disks need; sysctl "
+				  "kernel.io_uring_disabled=0 allows it\n");
+	assert_int_equal(system("echo 1 >proc/sys/kernel/io_uring_disabled"), 0);
+	assert_int_equal(check(&a, &b), EXIT_OK);
 	snprintf(b.image, sizeof(b.image), "gone");
 	assert_int_equal(check(&a, &b), EXIT_INVALID);
 	assert_non_null(strstr(said, "s.yaml:9:5: vnf fw2, disk data: image gone: no such file"));
