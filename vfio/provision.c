@@ -42,6 +42,15 @@ note_setting(struct provision *p, const struct pci_addr *pf, unsigned int vf, en
 	return note(p, &u, e);
 }
 
+/* What new functions have by themselves; spoof checks are on with some drivers, off with others. */
+static unsigned int
+not_as_new(const struct vf_state *s)
+{
+	const struct vf_state fresh = {.vlan_proto = s->vlan_proto};
+
+	return vfset_differ(s, &fresh) | 1u << VF_SPOOF_CHECK;
+}
+
 /* The functions that there are will vanish: what they were is recorded whole. */
 static int
 note_old_vfs(struct provision *p, const struct pci_addr *pf, unsigned int n,
@@ -49,6 +58,7 @@ note_old_vfs(struct provision *p, const struct pci_addr *pf, unsigned int n,
 {
 	struct pci_addr vf;
 	struct binding b;
+	unsigned int old;
 	int r = 0;
 
 	for (unsigned int i = 0; r == 0 && i < n; i++) {
@@ -57,9 +67,10 @@ note_old_vfs(struct provision *p, const struct pci_addr *pf, unsigned int n,
 		bind_read(p->root, &vf, &b);
 		if (b.driver[0])
 			r = note_driver(p, &vf, e);
-		for (int k = 0; r == 0 && i < state->n && state->vf[i].known && k < VF_SETTINGS;
-		     k++)
-			r = note_setting(p, pf, i, (enum vf_setting)k, &state->vf[i], e);
+		old = i < state->n && state->vf[i].known ? not_as_new(&state->vf[i]) : 0;
+		for (int k = 0; r == 0 && k < VF_SETTINGS; k++)
+			if (old & 1u << k)
+				r = note_setting(p, pf, i, (enum vf_setting)k, &state->vf[i], e);
 	}
 	return r;
 }
