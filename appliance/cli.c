@@ -29,6 +29,8 @@ static const struct cli_option options[] = {
 	{'S', "switch", "PATH", offsetof(struct cli_args, switch_program),
 	 "use this corelane-switch"},
 	{'P', "probe", "PATH", offsetof(struct cli_args, probe), "use this probe guest"},
+	{'T', "timeout", "SECONDS", offsetof(struct cli_args, timeout),
+	 "wait no longer than this for it to be done"},
 	{'v', "verbose", NULL, offsetof(struct cli_args, verbose), "say more on stderr"},
 };
 
@@ -91,6 +93,8 @@ take_operands(const struct cli_verb *verb, int argc, char **argv, struct cli_arg
 {
 	if (optind < argc && verb->file)
 		args->file = argv[optind++];
+	for (unsigned int i = 0; i < verb->more && optind < argc; i++)
+		args->more[i] = argv[optind++];
 	if (optind < argc)
 		return err_set(e, EINVAL, "%s: unexpected argument \"%s\"; see: corelane help %s",
 			       verb->name, argv[optind], verb->name);

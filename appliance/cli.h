@@ -13,8 +13,12 @@
 #include "base/err.h"
 
 /* What was given; every string is borrowed from argv, NULL when absent. */
+#define CLI_MORE_MAX 2
+
 struct cli_args {
 	const char *file;
+	const char *more[CLI_MORE_MAX]; /* what follows it */
+	const char *timeout;
 	const char *topology;
 	const char *sysroot;
 	const char *output; /* "text" or "json" */
@@ -31,6 +35,7 @@ struct cli_verb {
 	const char *name;
 	const char *file; /* its one argument as the help shows it ("FILE|DIR"), or NULL for none */
 	bool file_optional;
+	unsigned int more;   /* how many arguments may follow it, up to CLI_MORE_MAX */
 	const char *options; /* the letters of the options it takes, see cli.c */
 	const char *help;
 	int (*run)(const struct cli_args *args); /* an exit status */

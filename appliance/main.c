@@ -5,6 +5,7 @@
 #include "appliance/cli.h"
 #include "appliance/run.h"
 #include "appliance/site_input.h"
+#include "appliance/verb_vnf.h"
 #include "base/log.h"
 #include "base/stdio.h"
 
@@ -69,15 +70,19 @@ verb_version(const struct cli_args *args)
 }
 
 static const struct cli_verb verbs[] = {
-	{"validate", "FILE|DIR", false, "v", "checks a declaration; tells every problem in it",
+	{"validate", "FILE|DIR", false, 0, "v", "checks a declaration; tells every problem in it",
 	 verb_validate},
-	{"dump", "FILE|DIR", false, "v", "prints it with every default filled in", verb_dump},
-	{"plan", "FILE|DIR", false, "tsov",
+	{"dump", "FILE|DIR", false, 0, "v", "prints it with every default filled in", verb_dump},
+	{"plan", "FILE|DIR", false, 0, "tsov",
 	 "prints which core, memory node and switch port everything would get", verb_plan},
-	{"run", "FILE|DIR", false, "drLVSPv",
+	{"run", "FILE|DIR", false, 0, "drLVSPv",
 	 "runs it in the foreground until every VNF has powered off, or SIGINT", run_site},
-	{"help", "COMMAND", true, "", "explains the commands", verb_help},
-	{"version", NULL, false, "", "prints the version", verb_version},
+	{"vnf", "list | NAME ACTION [ARGUMENT]", false, 2, "dTov",
+	 "tells or changes what a running site does: ACTION is status, poweroff, reboot, reset, "
+	 "stop,\n      pause, resume, detach IF, attach IF, balloon SIZE or resize DISK",
+	 verb_vnf},
+	{"help", "COMMAND", true, 0, "", "explains the commands", verb_help},
+	{"version", NULL, false, 0, "", "prints the version", verb_version},
 	{0},
 };
 

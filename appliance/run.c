@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "appliance/check.h"
+#include "appliance/control_sock.h"
 #include "appliance/faults.h"
 #include "appliance/limits.h"
 #include "appliance/machine.h"
@@ -44,6 +45,8 @@ struct run {
 	struct switchd sw;
 	struct faults faults;
 	struct vnf *vnf; /* one for each of the plan's */
+	struct commands commands;
+	struct control_sock control;
 	size_t running;
 	bool stopping, ending;
 	int status;
@@ -316,7 +319,8 @@ set_up(struct run *r, struct err *e)
 		return err_set(e, ENOMEM, "no memory");
 	for (size_t i = 0; i < r->in.plan->n_vnfs; i++)
 		vnf_init(&r->vnf[i], &r->env, i, on_vnf_ended, r);
-	return 0;
+	commands_init(&r->commands, &r->env, r->vnf);
+	return control_sock_open(&r->control, &r->loop, &r->dir, &r->commands, e);
 }
 
 static int
@@ -399,6 +403,8 @@ tell(struct run *r)
 static void
 clean_up(struct run *r)
 {
+	commands_fini(&r->commands);
+	control_sock_close(&r->control);
 	for (size_t i = 0; r->vnf && i < r->in.plan->n_vnfs; i++)
 		vnf_fini(&r->vnf[i]);
 	free(r->vnf);
@@ -421,6 +427,7 @@ run_site(const struct cli_args *args)
 			.signal_fd = -1,
 			.faults = FAULTS_CLOSED,
 			.in.root.dirfd = -1,
+			.control = CONTROL_SOCK_CLOSED,
 			.sw = {.child = CHILD_NONE, .control_fd = -1}};
 	struct err e = {0};
 	int n;

@@ -276,7 +276,9 @@ rundir_socket(const struct rundir *d, const char *name, const char *fallback, ch
 	      size_t size)
 {
 	size_t max = MIN_OF(size, (size_t)SOCK_PATH_LEN);
-	int n = snprintf(ret, max, "%s/%s.sock", d->path, name);
+	/* The site's own socket is called so; an underscore is in nobody's name. */
+	const char *own = strcmp(name, "control") == 0 ? "_" : "";
+	int n = snprintf(ret, max, "%s/%s%s.sock", d->path, own, name);
 
 	if (n < 0 || (size_t)n >= max)
 		n = snprintf(ret, max, "%s/%s.sock", d->path, fallback);

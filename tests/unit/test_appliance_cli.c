@@ -19,10 +19,10 @@ never(const struct cli_args *args)
 }
 
 static const struct cli_verb verbs[] = {
-	{"run", "FILE", false, "drV", "runs it", never},
-	{"plan", "FILE", false, "to", "plans it", never},
-	{"help", "COMMAND", true, "", "explains", never},
-	{"version", NULL, false, "", "says the version", never},
+	{"run", "FILE", false, 0, "drV", "runs it", never},
+	{"plan", "FILE", false, 0, "to", "plans it", never},
+	{"help", "COMMAND", true, 0, "", "explains", never},
+	{"version", NULL, false, 0, "", "says the version", never},
 	{0},
 };
 
