@@ -7,6 +7,18 @@
 #include "vmm/virtio.h"
 #include "vmm/virtq.h"
 
+#define VIRTIO_NET_F_CSUM       VIRTIO_BIT(0) /* HOST: the driver may leave it to us, */
+#define VIRTIO_NET_F_GUEST_CSUM VIRTIO_BIT(1) /* GUEST: we may leave it to the driver */
+#define VIRTIO_NET_F_GUEST_TSO4 VIRTIO_BIT(7)
+#define VIRTIO_NET_F_GUEST_TSO6 VIRTIO_BIT(8)
+#define VIRTIO_NET_F_GUEST_ECN  VIRTIO_BIT(9)
+#define VIRTIO_NET_F_HOST_TSO4  VIRTIO_BIT(11)
+#define VIRTIO_NET_F_HOST_TSO6  VIRTIO_BIT(12)
+#define VIRTIO_NET_F_HOST_ECN   VIRTIO_BIT(13)
+#define VIRTIO_NET_F_GUEST_USO4 VIRTIO_BIT(54)
+#define VIRTIO_NET_F_GUEST_USO6 VIRTIO_BIT(55)
+#define VIRTIO_NET_F_HOST_USO   VIRTIO_BIT(56)
+
 #define VIRTIO_NET_F_MTU       VIRTIO_BIT(3)
 #define VIRTIO_NET_F_MAC       VIRTIO_BIT(5)
 #define VIRTIO_NET_F_MRG_RXBUF VIRTIO_BIT(15)
@@ -15,6 +27,11 @@
 #define VIRTIO_NET_F_MQ        VIRTIO_BIT(22)
 
 #define VIRTIO_NET_HDR_SIZE 12 /* 5.1.6, with VERSION_1 */
+
+struct virtio_net_hdr {
+	uint8_t flags, gso_type;
+	uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
+} __attribute__((packed));
 
 struct virtio_net_config { /* 5.1.4 */
 	uint8_t mac[6];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtio-net on a tap, for management networks: frames are copied by the main thread, a bounded number
- * a turn, so a flood delays nobody else. No offloads are offered, so the header before each frame is
- * always zero; what a driver writes into it is not passed on. One queue pair.
+ * a turn, so a flood delays nobody else. Checksums and segmentation are left to whoever takes the frame
+ * (net_offload.h). One queue pair.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,21 +13,23 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "vmm/net_offload.h"
+#include "vmm/stats.h"
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
 enum { RX, TX };
 
 #define FRAMES_A_TURN 64
-#define FRAME_MAX     (VIRTIO_NET_HDR_SIZE + 65535)
-#define FRAME_MIN     (VIRTIO_NET_HDR_SIZE + 14) /* an Ethernet header */
-#define MERGE_MAX     64                         /* buffers that one frame may be spread over */
-#define NUM_BUFFERS   10                         /* offset in the header (5.1.6) */
+#define FRAME_MAX     (VIRTIO_NET_HDR_SIZE + 18 + 65535) /* an IP packet, with a tag */
+#define FRAME_MIN     (VIRTIO_NET_HDR_SIZE + 14)         /* an Ethernet header */
+#define MERGE_MAX     64 /* buffers that one frame may be spread over */
 
 struct net_tap {
 	struct virtio_net n;
 	int tap;
-	bool armed; /* the tap is watched for input */
+	uint64_t offloads; /* that this tap can do */
+	bool armed;        /* the tap is watched for input */
 	struct virtq q[2];
 	/* A frame from the tap, header first, and how much of the array it is; 0: none. */
 	uint8_t frame[FRAME_MAX];
@@ -47,13 +49,20 @@ of(struct virtio_dev *v)
 static void
 transmit(struct net_tap *d, const struct virtq_buffer *b)
 {
-	uint8_t header[VIRTIO_NET_HDR_SIZE] = {0};
-	struct iovec iov[VIRTQ_SIZE_MAX + 1] = {{header, sizeof(header)}};
-	size_t skip = sizeof(header);
+	struct virtio_net_hdr h;
+	struct iovec iov[VIRTQ_SIZE_MAX + 1] = {{&h, sizeof(h)}};
+	size_t skip = sizeof(h);
+	const char *why;
 	int n = 1;
 
 	if (b->out_len < FRAME_MIN || b->out_len > FRAME_MAX)
 		return;
+	virtq_copy_out(b->iov, b->n_out, 0, &h, sizeof(h));
+	why = net_offload_out(&h, d->n.v.s.features, b->out_len - sizeof(h));
+	if (why) {
+		vm_guest_error(d->n.v.dev.vm, "%s: a frame was dropped: %s", d->n.v.name, why);
+		return;
+	}
 	for (unsigned int i = 0; i < b->n_out; i++) {
 		size_t cut = MIN_OF(skip, b->iov[i].iov_len);
 
@@ -94,6 +103,12 @@ run_tx(struct net_tap *d)
 
 /* --- to the guest --- */
 
+static void
+count_dropped(struct net_tap *d)
+{
+	stats_add_shared(&d->n.v.dev.vm->stats->rx_no_buffer, 1);
+}
+
 /*
  * Copies d->frame into as many buffers as it takes. 1: given or dropped; 0: there are not enough
  * buffers yet; -EPROTO.
@@ -114,8 +129,12 @@ receive_one(struct net_tap *d)
 
 		if (r == -E2BIG || r == 0)
 			virtq_rewind(&d->q[RX], start);
+		if (r == -E2BIG) { /* too small buffers: the frame is dropped */
+			count_dropped(d);
+			return 1;
+		}
 		if (r <= 0)
-			return r == -E2BIG ? 1 : r; /* too small buffers: the frame is dropped */
+			return r;
 		if (b->in_len < VIRTIO_NET_HDR_SIZE)
 			return virtq_fault(&d->q[RX], "a receive buffer without room for a header");
 		part = virtq_copy_in(b->iov + b->n_out, b->n_in, 0, d->frame + done,
@@ -123,7 +142,8 @@ receive_one(struct net_tap *d)
 		used[n++] = (struct virtq_used){b->id, b->slots, (uint32_t)part};
 		done += part;
 	}
-	virtq_copy_in(d->first.iov + d->first.n_out, d->first.n_in, NUM_BUFFERS, &n, sizeof(n));
+	virtq_copy_in(d->first.iov + d->first.n_out, d->first.n_in,
+		      offsetof(struct virtio_net_hdr, num_buffers), &n, sizeof(n));
 	virtq_push(&d->q[RX], used, n);
 	return 1;
 }
@@ -136,10 +156,12 @@ fetch(struct net_tap *d)
 
 	if (d->frame_len)
 		return true;
-	n = read(d->tap, d->frame, sizeof(d->frame));
-	if (n < FRAME_MIN)
-		return false;
-	memset(d->frame, 0, VIRTIO_NET_HDR_SIZE);
+	do {
+		n = read(d->tap, d->frame, sizeof(d->frame));
+		if (n < FRAME_MIN)
+			return false;
+		/* What an earlier driver was promised may still be in the tap's queue. */
+	} while (!net_offload_in((struct virtio_net_hdr *)d->frame, d->n.v.s.features));
 	d->frame_len = (size_t)n;
 	return true;
 }
@@ -235,25 +257,43 @@ kicked(struct virtio_dev *v, unsigned int q)
 
 /* --- the device --- */
 
+/* A tap that refuses was taken away: that is told elsewhere, and nothing passes anyway. */
+static void
+start(struct virtio_dev *v)
+{
+	net_offload_set(of(v)->tap, v->s.features);
+	virtio_serve_start(v);
+}
+
 static void
 stop(struct virtio_dev *v)
 {
+	net_offload_set(of(v)->tap, 0);
 	virtio_kick(v, RX); /* so that the tap is watched again */
 }
 
 static uint64_t
 features(struct virtio_dev *v)
 {
-	return virtio_net_features(&of(v)->n) & ~(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ);
+	uint64_t f = virtio_net_features(&of(v)->n) & ~(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ);
+
+	return f | of(v)->offloads;
+}
+
+static bool
+features_ok(struct virtio_dev *v, uint64_t f)
+{
+	return net_offload_ok(f);
 }
 
 static const struct virtio_ops net_ops = {
 	.type = VIRTIO_ID_NET,
 	.pci_class = 0x020000,
 	.features = features,
+	.features_ok = features_ok,
 	.config_size = sizeof(struct virtio_net_config),
 	.config_read = virtio_net_config_read,
-	.start = virtio_serve_start,
+	.start = start,
 	.queue_changed = virtio_serve_queue,
 	.stop = stop,
 	.kicked = kicked,
@@ -273,17 +313,18 @@ fini(struct device *dev)
 static int
 set_up_tap(struct net_tap *d, struct err *e)
 {
-	int size = VIRTIO_NET_HDR_SIZE, flags;
+	int size = VIRTIO_NET_HDR_SIZE, flags, r;
 
 	d->tap = vm_take_fd(d->n.v.dev.vm, VMM_FD_NIC, d->n.nic);
 	if (d->tap < 0)
 		return err_set(e, EINVAL, "%s: its tap was not handed in", d->n.v.name);
 	flags = fcntl(d->tap, F_GETFL);
 	if (flags < 0 || fcntl(d->tap, F_SETFL, flags | O_NONBLOCK) < 0 ||
-	    ioctl(d->tap, TUNSETVNETHDRSZ, &size) < 0 || ioctl(d->tap, TUNSETOFFLOAD, 0) < 0)
+	    ioctl(d->tap, TUNSETVNETHDRSZ, &size) < 0)
 		return err_sys(e, errno, "%s: not a tap with IFF_VNET_HDR; open it with that flag",
 			       d->n.v.name);
-	return 0;
+	r = net_offload_find(d->tap, &d->offloads);
+	return r < 0 ? err_sys(e, -r, "%s: its tap has no offloads", d->n.v.name) : 0;
 }
 
 static int

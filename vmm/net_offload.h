@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checksums and segmentation that a guest leaves to the host's kernel, or the kernel to the guest (virtio
+ * 1.2, 5.1.6), through a tap with IFF_VNET_HDR. Each frame says in its header what is left to do; either
+ * side may only leave what was negotiated.
+ */
+#ifndef CORELANE_VMM_NET_OFFLOAD_H
+#define CORELANE_VMM_NET_OFFLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vmm/virtio_net.h"
+
+/* What this tap can do, as feature bits; it does nothing yet. -errno: it has no offloads at all. */
+int net_offload_find(int tap, uint64_t *ret_features);
+/* 5.1.3.1: which bits need others. */
+bool net_offload_ok(uint64_t features);
+/* From now on the tap leaves to the driver what @features allow; 0: nothing. 0 or -errno. */
+int net_offload_set(int tap, uint64_t features);
+
+/*
+ * Checks the header of a frame of @len bytes (without it) from the driver, and makes it fit to be
+ * passed on. NULL, or which rule it breaks.
+ */
+const char *net_offload_out(struct virtio_net_hdr *h, uint64_t features, uint64_t len);
+/* The same for one from the tap. false: it asks the driver for what it did not offer. */
+bool net_offload_in(struct virtio_net_hdr *h, uint64_t features);
+
+#endif
