@@ -34,7 +34,7 @@ vnf_open_disks(const struct run_env *env, size_t vnf, struct handin *h, struct e
 
 	for (size_t i = 0; i < v->n_disks; i++) {
 		const struct site_disk *d = &v->disks[i];
-		int fd, r;
+		int fd = -1, r;
 
 		if (open_disk(v, d, &fd, e) < 0)
 			return err_prefix(e, "vnf %s, disk %s", v->name, d->name);

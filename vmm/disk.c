@@ -62,7 +62,7 @@ look_at_alignment(struct disk *d)
 	struct statx sx;
 
 	d->mem_align = d->offset_align = 1;
-	if (!(fcntl(d->fd, F_GETFL) & O_DIRECT))
+	if (!d->direct)
 		return;
 	if (statx(d->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) == 0 &&
 	    sx.stx_mask & STATX_DIOALIGN && is_block_size(sx.stx_dio_offset_align)) {
@@ -122,6 +122,7 @@ look(struct disk *d, const char *name, struct err *e)
 		return err_set(e, EINVAL, "%s: not open for %s", name,
 			       d->read_only ? "reading" : "reading and writing");
 	d->is_block = S_ISBLK(st.st_mode);
+	d->direct = flags & O_DIRECT;
 	r = disk_size(d, &d->shape.size);
 	if (r < 0)
 		return err_sys(e, -r, "%s: size", name);

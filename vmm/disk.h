@@ -51,7 +51,8 @@ struct disk_io {
 
 struct disk {
 	int fd;
-	bool is_block, read_only;
+	bool is_block, read_only, direct;
+	int lost; /* 0, or what a flush of the page cache failed with: -errno */
 	struct disk_shape shape;
 	uint32_t mem_align, offset_align; /* what direct I/O wants; 1: anything */
 	struct io_uring ring;
@@ -80,7 +81,8 @@ int disk_size(const struct disk *d, uint64_t *ret);
 
 /*
  * Queues an operation; at most DISK_DEPTH at a time. 0: done() will be called; -errno: it will not.
- * A flush covers what was done before it was queued.
+ * A flush covers what was done before it was queued. Without direct I/O, none succeeds after one failed: the
+ * kernel tells once that it dropped what it could not write (fsync(2)).
  */
 int disk_start(struct disk *d, struct disk_io *io);
 /* Gives everything queued to the kernel. 0, or -errno: to be tried again. */

@@ -168,6 +168,8 @@ step(struct disk *d, struct disk_io *io)
 		return -EINVAL;
 	if (is_range(io) && io->how == WAY_NONE)
 		return -EOPNOTSUPP;
+	if (io->op == DISK_FLUSH && d->lost)
+		return d->lost;
 	if (!io->bounced && (data ? !is_aligned(d, io) : io->how == WAY_WRITE)) {
 		int r = get_bounce(d);
 
@@ -294,6 +296,8 @@ completed(struct disk *d, struct disk_io *io, int res)
 		r = 1;
 	} else {
 		io->tries = 0;
+		if (io->op == DISK_FLUSH && res < 0 && !d->direct)
+			d->lost = res;
 		r = res < 0 ? res : advance(d, io, (uint32_t)res);
 	}
 	if (r > 0) {

@@ -53,6 +53,7 @@ struct blk {
 	bool write_back;   /* the driver's choice (CONFIG_WCE) */
 	bool failing;      /* the last operation failed: the next failure is only counted */
 	uint64_t told_at;  /* when the last failure was put into words: CLOCK_MONOTONIC, in s */
+	bool told_lost;    /* a flush of the page cache failed, and was told */
 	uint32_t starved;  /* queues that wait for a free request, one bit each */
 	uint32_t signal;   /* queues that buffers were given back on */
 	unsigned int turn; /* the queue that comes first when requests are scarce */

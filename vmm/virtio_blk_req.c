@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -101,21 +102,39 @@ remedy(int error)
 	}
 }
 
+static void
+tell_lost(struct blk *b, int error)
+{
+	if (!b->told_lost)
+		vm_event(b->v.dev.vm, VMM_EV_DISK_ERROR, b->index,
+			 "%s: flush: %s; writes before it may be lost: no flush succeeds until the "
+			 "VNF is started again",
+			 b->v.name, strerror(error));
+	b->told_lost = true;
+}
+
 /* The first of a row, and not too often. */
 static void
 tell(struct blk *b, const struct disk_io *io, int error)
 {
 	struct timespec now;
+	char place[64] = "";
 
 	stats_add_shared(&b->v.dev.vm->stats->disk_errors, 1);
+	if (io->op == DISK_FLUSH && b->disk.lost) {
+		tell_lost(b, error);
+		return;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (b->failing || (b->told_at && (uint64_t)now.tv_sec < b->told_at + TELL_AGAIN_S))
 		return;
 	b->told_at = (uint64_t)now.tv_sec;
-	vm_event(b->v.dev.vm, VMM_EV_DISK_ERROR, b->index, "%s: %s of %llu bytes at %llu: %s%s",
-		 b->v.name, op_name(io->op), (unsigned long long)io->len,
-		 (unsigned long long)io->offset,
-		 error == ENODATA ? "nothing is there" : strerror(error), remedy(error));
+	if (io->op != DISK_FLUSH)
+		snprintf(place, sizeof(place), " of %llu bytes at %llu",
+			 (unsigned long long)io->len, (unsigned long long)io->offset);
+	vm_event(b->v.dev.vm, VMM_EV_DISK_ERROR, b->index, "%s: %s%s: %s%s", b->v.name,
+		 op_name(io->op), place, error == ENODATA ? "nothing is there" : strerror(error),
+		 remedy(error));
 }
 
 static int

@@ -7,6 +7,7 @@
 
 /* What was queued, by opcode; and writes that are to be on the medium. */
 static unsigned int n_op[64], n_durable;
+static bool break_flush; /* the kernel's answer is an error */
 
 int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
@@ -15,11 +16,13 @@ int
 __wrap_io_uring_submit(struct io_uring *ring)
 {
 	for (unsigned int i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++) {
-		const struct io_uring_sqe *s = &ring->sq.sqes[i & *ring->sq.kring_mask];
+		struct io_uring_sqe *s = &ring->sq.sqes[i & *ring->sq.kring_mask];
 
 		n_op[s->opcode]++;
 		n_durable += (s->opcode == IORING_OP_WRITEV || s->opcode == IORING_OP_WRITE) &&
 			     s->rw_flags & RWF_DSYNC;
+		if (break_flush && s->opcode == IORING_OP_FSYNC)
+			s->fd = -1;
 	}
 	return __real_io_uring_submit(ring);
 }
@@ -29,6 +32,7 @@ forget_ops(void **state)
 {
 	memset(n_op, 0, sizeof(n_op));
 	n_durable = 0;
+	break_flush = false;
 	return 0;
 }
 
@@ -182,6 +186,34 @@ write_cache(void **state)
 	n_durable = 0;
 	assert_int_equal(blk_data(&t, T_OUT, 0, PLACE, 512), OK);
 	assert_int_equal(n_durable, 1);
+	blk_close(&t);
+}
+
+/* fsync(2) tells once that pages were dropped; the guest must not take the next answer for a yes. */
+static void
+failed_flush(void **state)
+{
+	struct blk_test t;
+	struct vmm_event ev;
+
+	assert_true(blk_open(&t, &(struct blk_want){.queues = 1}));
+	break_flush = true;
+	assert_int_equal(blk_data(&t, T_FLUSH, 0, PLACE, 0), IOERR);
+	break_flush = false;
+	assert_true(one_device_event(&t.o, VMM_EV_DISK_ERROR, &ev));
+	assert_non_null(strstr(ev.text, "may be lost"));
+	assert_int_equal(blk_data(&t, T_OUT, 0, PLACE, 512), OK);
+	assert_int_equal(blk_data(&t, T_FLUSH, 0, PLACE, 0), IOERR);
+	assert_false(one_device_event(&t.o, VMM_EV_DISK_ERROR, &ev));
+	assert_int_equal(t.o.f->stats.disk_errors, 2);
+	blk_close(&t);
+	/* With direct I/O there are no pages. */
+	if (!blk_open(&t, &(struct blk_want){.queues = 1, .direct = true}))
+		return;
+	break_flush = true;
+	assert_int_equal(blk_data(&t, T_FLUSH, 0, PLACE, 0), IOERR);
+	break_flush = false;
+	assert_int_equal(blk_data(&t, T_FLUSH, 0, PLACE, 0), OK);
 	blk_close(&t);
 }
 
@@ -447,6 +479,7 @@ main(void)
 		cmocka_unit_test_setup(any_layout, forget_ops),
 		cmocka_unit_test_setup(queues, forget_ops),
 		cmocka_unit_test_setup(write_cache, forget_ops),
+		cmocka_unit_test_setup(failed_flush, forget_ops),
 		cmocka_unit_test_setup(discard, forget_ops),
 		cmocka_unit_test_setup(ranges, forget_ops),
 		cmocka_unit_test_setup(zeros_by_writing, forget_ops),
