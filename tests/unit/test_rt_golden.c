@@ -26,37 +26,42 @@
 struct golden {
 	const char *name, *topology, *site;
 	bool json;
+	bool pfs; /* the host has two physical functions, one on each of its first nodes */
 };
 
 static const struct golden cases[] = {
-	{"one-core-refused", "core:1 pu:1", "pair", false},
-	{"one-core-overlap", "core:1 pu:1", "pair-overlap", true},
-	{"two-cores-refused", "l3:1 core:2 pu:1", "pair", false},
-	{"two-cores-overlap", "l3:1 core:2 pu:1", "pair-overlap", false},
-	{"three-cores-overlap", "l3:1 core:3 pu:1", "pair-overlap", false},
-	{"four-cores", "l3:1 core:4 pu:1", "pair", true},
-	{"overlap-not-needed", "l3:1 core:4 pu:1", "pair-overlap", false},
-	{"smt", "pack:1 l3:1 core:10 pu:2", "edge", true},
-	{"smt-pairs", "pack:1 l3:1 core:10 pu:2", "edge-pairs", false},
-	{"smt-one-core-overlap", "core:1 pu:2", "pair-overlap", false},
-	{"smt-small-overlap", "pack:1 l3:1 core:4 pu:2", "edge-overlap", false},
-	{"smt-small-refused", "pack:1 l3:1 core:4 pu:2", "edge", false},
-	{"no-smt-emulator-overlap", "l3:1 core:9 pu:1", "edge-overlap", false},
-	{"no-smt-shared-overlap", "l3:1 core:6 pu:1", "edge-overlap", false},
-	{"no-smt-pairs-refused", "l3:1 core:16 pu:1", "edge-pairs", false},
-	{"two-nodes", "pack:2 numa:1 l3:1 core:8 pu:1", "edge", true},
-	{"two-nodes-named", "pack:2 numa:1 l3:1 core:4 pu:2", "nodes", false},
-	{"two-nodes-named-refused", "pack:2 numa:1 l3:1 core:1 pu:2", "nodes", false},
-	{"one-node-named-refused", "pack:1 numa:1 l3:1 core:4 pu:2", "nodes", false},
-	{"three-nodes", "pack:3 numa:1 l3:1 core:3 pu:2", "edge", false},
-	{"six-nodes-spread", "pack:6 numa:1 l3:1 core:2 pu:1", "edge", false},
-	{"sub-numa", "pack:2 numa:2 l3:1 core:5 pu:1", "edge", true},
-	{"64-cores", "pack:1 numa:4 l3:2 core:8 pu:1", "edge", true},
-	{"64-cores-one-node", "pack:1 numa:1 l3:8 core:8 pu:2", "edge-pairs", false},
-	{"xml", DIR "/server.xml", "edge-pairs", true},
-	{"xml-named", DIR "/server.xml", "nodes", false},
-	{"pins", "pack:1 l3:1 core:4 pu:2", "pins-share-a-core", false},
-	{"pins-missing-refused", "core:2 pu:1", "pins-share-a-core", false},
+	{"one-core-refused", "core:1 pu:1", "pair", false, false},
+	{"one-core-overlap", "core:1 pu:1", "pair-overlap", true, false},
+	{"two-cores-refused", "l3:1 core:2 pu:1", "pair", false, false},
+	{"two-cores-overlap", "l3:1 core:2 pu:1", "pair-overlap", false, false},
+	{"three-cores-overlap", "l3:1 core:3 pu:1", "pair-overlap", false, false},
+	{"four-cores", "l3:1 core:4 pu:1", "pair", true, false},
+	{"overlap-not-needed", "l3:1 core:4 pu:1", "pair-overlap", false, false},
+	{"smt", "pack:1 l3:1 core:10 pu:2", "edge", true, false},
+	{"smt-pairs", "pack:1 l3:1 core:10 pu:2", "edge-pairs", false, false},
+	{"smt-one-core-overlap", "core:1 pu:2", "pair-overlap", false, false},
+	{"smt-small-overlap", "pack:1 l3:1 core:4 pu:2", "edge-overlap", false, false},
+	{"smt-small-refused", "pack:1 l3:1 core:4 pu:2", "edge", false, false},
+	{"no-smt-emulator-overlap", "l3:1 core:9 pu:1", "edge-overlap", false, false},
+	{"no-smt-shared-overlap", "l3:1 core:6 pu:1", "edge-overlap", false, false},
+	{"no-smt-pairs-refused", "l3:1 core:16 pu:1", "edge-pairs", false, false},
+	{"two-nodes", "pack:2 numa:1 l3:1 core:8 pu:1", "edge", true, false},
+	{"two-nodes-named", "pack:2 numa:1 l3:1 core:4 pu:2", "nodes", false, false},
+	{"two-nodes-named-refused", "pack:2 numa:1 l3:1 core:1 pu:2", "nodes", false, false},
+	{"one-node-named-refused", "pack:1 numa:1 l3:1 core:4 pu:2", "nodes", false, false},
+	{"three-nodes", "pack:3 numa:1 l3:1 core:3 pu:2", "edge", false, false},
+	{"six-nodes-spread", "pack:6 numa:1 l3:1 core:2 pu:1", "edge", false, false},
+	{"sub-numa", "pack:2 numa:2 l3:1 core:5 pu:1", "edge", true, false},
+	{"64-cores", "pack:1 numa:4 l3:2 core:8 pu:1", "edge", true, false},
+	{"64-cores-one-node", "pack:1 numa:1 l3:8 core:8 pu:2", "edge-pairs", false, false},
+	{"xml", DIR "/server.xml", "edge-pairs", true, false},
+	{"xml-named", DIR "/server.xml", "nodes", false, false},
+	{"pins", "pack:1 l3:1 core:4 pu:2", "pins-share-a-core", false, false},
+	{"pins-missing-refused", "core:2 pu:1", "pins-share-a-core", false, false},
+	{"devices", "pack:2 numa:1 l3:1 core:6 pu:1", "devices", true, true},
+	{"devices-not-known", "pack:2 numa:1 l3:1 core:6 pu:1", "devices", true, false},
+	{"devices-no-room-refused", "pack:2 numa:1 l3:1 core:4 pu:1", "devices", false, true},
+	{"devices-one-node-refused", "pack:1 l3:1 core:16 pu:1", "devices", false, true},
 };
 
 static char *
@@ -73,6 +78,21 @@ read_all(const char *path, size_t *ret_size)
 		fclose(f);
 	fclose(mem);
 	return text;
+}
+
+static void
+add_pfs(struct topo *t)
+{
+	for (size_t i = 0; i < 2; i++) {
+		t->pf[i] = (struct topo_pf){.pci = {.bus = (uint8_t)(i + 1)},
+					    .mac = {0x52, 0x54, 0, 0, 0, (uint8_t)(i + 1)},
+					    .node = t->node[i % t->n_nodes].os,
+					    .vfs_max = 7,
+					    .driver = "igb"};
+		snprintf(t->pf[i].netdev, sizeof(t->pf[i].netdev), "eth%zu", i);
+	}
+	t->n_pfs = 2;
+	t->pfs_known = true;
 }
 
 /* What a person would see: the plan, or why there is none. */
@@ -95,6 +115,8 @@ make_text(const struct golden *g, bool json, size_t *ret_size)
 	config_problems_free(&problems);
 	assert_int_equal(r, 0);
 	assert_int_equal(topo_from(g->topology, &topo, &e), 0);
+	if (g->pfs)
+		add_pfs(topo);
 	out = open_memstream(&text, ret_size);
 	r = plan_make(site, topo, &plan, &e);
 	if (r < 0)

@@ -48,7 +48,10 @@ test_plan(void **state)
 	site_init(&s);
 	s.site.host.overlap = OVERLAP_ALLOW;
 	site_add(&s, 2, 64 * MIB, true)->cpu.emulator = EMULATOR_ISOLATE;
-	site_add(&s, 2, 64 * MIB, true);
+	site_add(&s, 2, 64 * MIB, true)->cells = 2;
+	host_pf(t, 1, 7);
+	site_device(&s, t, 0, 7);
+	site_vf(&s.vnf[1], 0);
 	for (n = 0; r == -ENOMEM; n++) {
 		struct plan *p = NULL;
 		struct err e = {0};
