@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -75,5 +77,27 @@ tap_open(const char *bridge, uint16_t mtu, int *ret_fd, char ret_name[IFNAMSIZ],
 	return 0;
 close_fd:
 	close(fd);
+	return r;
+}
+
+int
+tap_dropped(int fd, uint64_t *ret)
+{
+	struct ifreq req = {0};
+	struct ifaddrs *all;
+	int r = -ENODEV;
+
+	if (ioctl(fd, TUNGETIFF, &req) < 0 || getifaddrs(&all) < 0)
+		return -errno;
+	for (struct ifaddrs *a = all; a; a = a->ifa_next) {
+		const struct rtnl_link_stats *s = a->ifa_data;
+
+		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_PACKET || !s ||
+		    strncmp(a->ifa_name, req.ifr_name, IFNAMSIZ) != 0)
+			continue;
+		*ret = s->tx_dropped;
+		r = 0;
+	}
+	freeifaddrs(all);
 	return r;
 }

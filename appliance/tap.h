@@ -14,4 +14,10 @@
  */
 int tap_open(const char *bridge, uint16_t mtu, int *ret_fd, char ret_name[IFNAMSIZ], struct err *e);
 
+/*
+ * Frames that the kernel dropped since @fd's tap was made because nobody read them in time. 0 or -errno
+ * (-EBADFD: it was taken away).
+ */
+int tap_dropped(int fd, uint64_t *ret);
+
 #endif

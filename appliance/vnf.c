@@ -64,7 +64,7 @@ vnf_init(struct vnf *v, const struct run_env *env, size_t index,
 	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
 		v->nic[i] = (struct vnf_nic){.vnf = v, .index = i};
 	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
-		v->listen_fd[i] = -1;
+		v->listen_fd[i] = v->health.tap[i] = -1;
 }
 
 int
@@ -178,6 +178,7 @@ vnf_start(struct vnf *v, struct err *e)
 	r = vnf_open(v->env, v->index, v->listen_fd, &v->vfs, h, &ends, e);
 	if (r < 0)
 		goto free_handin;
+	vnf_health_life_begins(v, h);
 	if (v->stats)
 		munmap((void *)v->stats, sizeof(*v->stats));
 	v->stats = ends.stats;
@@ -372,6 +373,7 @@ vnf_fini(struct vnf *v)
 	vnf_stream_fini(&v->serial);
 	vnf_stream_fini(&v->console);
 	console_log_close(&v->log);
+	vnf_health_fini(v);
 	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
 		if (v->listen_fd[i] >= 0)
 			close(v->listen_fd[i]);

@@ -46,7 +46,8 @@ struct vnf_nic { /* a NIC whose back end listens: we connect, again and again */
 
 struct vnf_health { /* over all lives of the VMM that have ended */
 	uint64_t watchdogs, panics, rx_no_buffer, accept_errors, balloon_reported;
-	bool restart; /* the watchdog wants the one that is about to end started again */
+	int tap[VMM_NICS_MAX]; /* our own hold of its taps, to ask them at its end; -1 */
+	bool restart;          /* the watchdog wants the one that is about to end started again */
 };
 
 struct vnf {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/vnf_health.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "appliance/tap.h"
 #include "base/log.h"
 
 #define PATIENCE_MS 2000 /* from a request to SIGKILL */
@@ -63,6 +66,42 @@ vnf_health_watchdog(struct vnf *v)
 		log_warn("vnf %s: cannot be paused: %s", v->name, strerror(-r));
 }
 
+void
+vnf_health_fini(struct vnf *v)
+{
+	for (unsigned int i = 0; i < VMM_NICS_MAX; i++) {
+		if (v->health.tap[i] >= 0)
+			close(v->health.tap[i]);
+		v->health.tap[i] = -1;
+	}
+}
+
+void
+vnf_health_life_begins(struct vnf *v, const struct handin *h)
+{
+	const struct vmm_start *s = &h->start;
+
+	vnf_health_fini(v);
+	for (uint32_t i = 0; i < s->n_fds; i++) {
+		uint16_t nic = s->fd[i].index;
+
+		if (s->fd[i].role == VMM_FD_NIC && s->nic[nic].kind == VMM_NIC_TAP)
+			v->health.tap[nic] = fcntl(h->fd[i], F_DUPFD_CLOEXEC, 3);
+	}
+}
+
+/* What the VMM did not fetch in time waited in the tap, until that was full. */
+static uint64_t
+dropped_by_taps(const struct vnf *v)
+{
+	uint64_t sum = 0, n;
+
+	for (unsigned int i = 0; i < VMM_NICS_MAX; i++)
+		if (v->health.tap[i] >= 0 && tap_dropped(v->health.tap[i], &n) == 0)
+			sum += n;
+	return sum;
+}
+
 bool
 vnf_health_life_ended(struct vnf *v)
 {
@@ -71,6 +110,8 @@ vnf_health_life_ended(struct vnf *v)
 	bool restart = h->restart;
 
 	h->restart = false;
+	h->rx_no_buffer += dropped_by_taps(v);
+	vnf_health_fini(v);
 	if (s && s->magic == VMM_STATS_MAGIC) {
 		h->watchdogs += s->watchdogs;
 		h->panics += s->panics;
