@@ -27,8 +27,9 @@ check() {
 	fi
 }
 
-# equal NAME GOT WANTED
-equal() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "got '$2', wanted '$3'"; fi; }
+# equal NAME GOT WANTED; WANTED may be a pattern of the shell.
+# shellcheck disable=SC2053
+equal() { if [[ $2 == $3 || $2 == "$3" ]]; then pass "$1"; else fail "$1" "got '$2', wanted '$3'"; fi; }
 
 # has NAME FILE PATTERN: what must be in a file, now.
 has() { if grep -qaE -- "$3" "$2"; then pass "$1"; else fail "$1" "no line /$3/ in $2"; fi; }

@@ -82,7 +82,7 @@ extract_elf() {
 
 # What a scenario may change with "machine NAME=VALUE...".
 machine_defaults() {
-	acs=on        # off: the root ports do not isolate, so a NIC's functions share one IOMMU group
+	acs=on        # off: the root port of NIC 0 does not isolate, so the NIC's functions share one IOMMU group
 	iommu=on      # off: a server without an IOMMU
 	cpus=4        # half of them in each NUMA node; 0 keeps house, the others are isolated
 	isolate=boot  # isolcpus= and nohz_full=; tick: only nohz_full=, for cpuset partitions; no: neither
@@ -97,8 +97,8 @@ machine_defaults() {
 
 # Prints the server's QEMU command line, an argument a line.
 machine_command() {
-	local m1=2560 m0=$((memory * 1024 - 2560)) per=$((cpus / 2)) kargs ports=,disable-acs=off
-	[ "$acs" = on ] || ports=,disable-acs=on
+	local m1=2560 m0=$((memory * 1024 - 2560)) per=$((cpus / 2)) kargs port0=
+	[ "$acs" = on ] || port0=,disable-acs=on
 	kargs="console=ttyS0 quiet panic=-1 tsc=reliable hugepagesz=1G hugepages=0:$pages_1g,1:$pages_1g"
 	kargs+=" hugepagesz=2M hugepages=0:$pages_2m,1:$pages_2m"
 	[ "$iommu" = off ] || kargs+=" intel_iommu=on iommu=pt"
@@ -115,9 +115,9 @@ machine_command() {
 		-numa "node,nodeid=1,cpus=$per-$((cpus - 1)),memdev=m1" -numa dist,src=0,dst=1,val=20
 	[ "$iommu" = off ] || printf '%s\n' -device intel-iommu,intremap=on,caching-mode=on
 	printf '%s\n' -device pxb-pcie,id=px0,bus_nr=32,numa_node=0,bus=pcie.0 \
-		-device "pcie-root-port,id=rp0,slot=1,bus=px0$ports" \
+		-device "pcie-root-port,id=rp0,slot=1,bus=px0$port0" \
 		-device pxb-pcie,id=px1,bus_nr=64,numa_node=1,bus=pcie.0 \
-		-device "pcie-root-port,id=rp1,slot=2,bus=px1$ports" \
+		-device "pcie-root-port,id=rp1,slot=2,bus=px1" \
 		-netdev "dgram,id=n0,local.type=unix,local.path=$work/nic0,remote.type=unix,remote.path=$work/out0" \
 		-netdev "dgram,id=n1,local.type=unix,local.path=$work/nic1,remote.type=unix,remote.path=$work/out1" \
 		-device igb,bus=rp0,netdev=n0,mac=52:54:00:00:00:10 \
