@@ -57,8 +57,9 @@ enum vmm_nic_kind {
 	VMM_NIC_VHOST_CONNECT, /* fd: connected SOCK_STREAM; VMM_EV_NIC_WANTS_FD when it breaks */
 	VMM_NIC_TAP,           /* fd: /dev/net/tun set up with IFF_TAP|IFF_NO_PI|IFF_VNET_HDR */
 	/*
-	 * fd: a VFIO device, bound to the IOMMU of VMM_FD_IOMMU. It may be missing at the start (hot-plug
-	 * later). Taken out by VMM_OP_DETACH, put in again by a struct vmm_nic_fd.
+	 * fd: a VFIO device, bound to the IOMMU of VMM_FD_IOMMU, just opened (upon which the kernel
+	 * resets it) and by nobody else. It may be missing at the start (hot-plug later). Taken out by
+	 * VMM_OP_DETACH, put in again by a struct vmm_nic_fd.
 	 */
 	VMM_NIC_VFIO,
 };

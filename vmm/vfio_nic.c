@@ -106,13 +106,8 @@ add_device(struct vfio_nic *n, int fd, struct err *e)
 
 	if (r < 0)
 		return err_prefix(e, "%s", n->name);
-	r = vfio_dev_reset(&n->v);
-	if (r < 0 && r != -ENOTTY) {
-		err_sys(e, -r, "%s: its device cannot be reset", n->name);
-		vfio_dev_close(&n->v);
-		return r;
-	}
-	if (r == -ENOTTY)
+	/* The kernel resets a device when it is opened: once more would cost another 100 ms. */
+	if (!n->v.can_reset)
 		vm_event(vm, VMM_EV_WARNING, n->nic,
 			 "%s: its device has no reset: it is as its last user left it", n->name);
 	r = vfio_iommu_map_ram(n->iommu, e);
