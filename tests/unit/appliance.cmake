@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 if(TARGET appliance)
 	unit_test(appliance_cli appliance)
+	unit_test(appliance_console_log appliance)
 	unit_test(appliance_disk appliance)
 	unit_test(appliance_lines appliance)
 	unit_test(appliance_rundir appliance)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,6 +87,33 @@ want_fd(int sock)
 	return 0;
 }
 
+/* A guest that panicked and then hung: what is asked of the VMM then is its end, and is printed. */
+static int
+unwell(int sock)
+{
+	const struct msg_head want = {.magic = VMM_REQ_MAGIC,
+				      .version = VMM_MSG_VERSION,
+				      .size = sizeof(struct vmm_req)};
+	struct vmm_stats *s =
+		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED, take(VMM_FD_STATS), 0);
+	struct vmm_req req;
+	size_t n;
+	int c;
+
+	if (s == MAP_FAILED)
+		return 93;
+	s->magic = VMM_STATS_MAGIC;
+	s->panics = 2;
+	s->watchdogs = 1;
+	event(sock, VMM_EV_PANIC, 0, "the guest's kernel panicked");
+	event(sock, VMM_EV_WATCHDOG, 0, "");
+	c = accept(take(VMM_FD_CONTROL), NULL, NULL);
+	if (c < 0 || fdmsg_recv(c, &want, &req, NULL, 0, &n) < 0)
+		return 92;
+	say(req.op == VMM_OP_RESET ? "reset\n" : req.op == VMM_OP_STOP ? "stop\n" : "pause\n");
+	return req.op == VMM_OP_RESET ? EXIT_GUEST_RESET : EXIT_OK;
+}
+
 static int
 act(int sock, const char *what)
 {
@@ -111,6 +139,13 @@ act(int sock, const char *what)
 			pause();
 	if (strcmp(what, "serve") == 0)
 		return serve();
+	if (strcmp(what, "unwell") == 0)
+		return unwell(sock);
+	if (strcmp(what, "deaf") == 0) {
+		event(sock, VMM_EV_WATCHDOG, 0, "");
+		for (;;)
+			pause();
+	}
 	if (strcmp(what, "wants") == 0)
 		return want_fd(sock);
 	return 7;

@@ -124,6 +124,89 @@ a_failed_restart_is_told_once(void **state)
 }
 
 static void
+guest_hangs(struct world *w, enum watchdog_action action, const char *guest)
+{
+	w->vnf[0].has_watchdog = true;
+	w->vnf[0].watchdog = action;
+	begin(w, guest);
+	world_run(w);
+}
+
+/* What was declared is what the VMM is asked for; and everything is counted over all lives. */
+static void
+a_watchdog_is_acted_upon(void **state)
+{
+	struct world *w = *state;
+
+	guest_hangs(w, WATCHDOG_POWEROFF, "unwell");
+	assert_int_equal(v.result, VNF_POWERED_OFF);
+	assert_string_equal(output(w), "fw1| stop\n");
+	assert_int_equal(v.health.panics, 2);
+	vnf_fini(&v);
+	guest_hangs(w, WATCHDOG_PAUSE, "unwell");
+	assert_string_equal(output(w), "fw1| pause\n");
+	vnf_fini(&v);
+	guest_hangs(w, WATCHDOG_RESTART, "unwell");
+	assert_int_equal(v.result, VNF_FAULTED); /* it hangs each time */
+	assert_non_null(strstr(v.detail, "its watchdog expired 6 times in 10 s"));
+	assert_int_equal(v.resets, 5);
+	assert_int_equal(v.health.watchdogs, 6);
+	assert_int_equal(v.health.panics, 12);
+	assert_memory_equal(output(w), "fw1| reset\nfw1| reset\n", 22);
+	vnf_fini(&v);
+}
+
+static void
+stop_the_second_life(void *arg)
+{
+	struct evtimer *t = arg;
+
+	if (v.resets == 0)
+		evloop_timer(v.env->loop, t, 50, stop_the_second_life, t);
+	else
+		vnf_stop(&v, 0);
+}
+
+/* A VMM that hangs with its guest is killed, and the guest is started again all the same. */
+static void
+a_vmm_that_hangs_too(void **state)
+{
+	struct world *w = *state;
+	struct evtimer t = {0};
+
+	evloop_timer(&w->loop, &t, 50, stop_the_second_life, &t);
+	guest_hangs(w, WATCHDOG_RESTART, "deaf");
+	assert_int_equal(v.resets, 1);
+	assert_int_equal(v.result, VNF_STOPPED);
+	vnf_fini(&v);
+}
+
+/* Everything that it prints is in its log too. */
+static void
+lines_go_into_the_console_log(void **state)
+{
+	struct world *w = *state;
+	char path[128], text[128] = "";
+	int fd;
+
+	w->env.log_dir = w->base;
+	w->vnf[0].console.log_size = 4096;
+	snprintf(w->site.host.name, sizeof(w->site.host.name), "logs");
+	begin(w, "poweroff");
+	world_run(w);
+	assert_int_equal(v.log.lines, 4);
+	vnf_fini(&v);
+	snprintf(path, sizeof(path), "%s/logs/fw1.console.log", w->base);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "one\ntwo\n{\"probe\":\"end\",\"ok\":true}\nthree\n");
+	close(fd);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+}
+
+static void
 stop_later(void *arg)
 {
 	(void)arg;
@@ -281,6 +364,9 @@ main(void)
 		TEST(every_other_end_has_a_name),
 		TEST(resets_are_followed_but_not_for_ever),
 		TEST(a_failed_restart_is_told_once),
+		TEST(a_watchdog_is_acted_upon),
+		TEST(a_vmm_that_hangs_too),
+		TEST(lines_go_into_the_console_log),
 		TEST(stops_when_asked_and_is_killed_when_it_does_not),
 		TEST(a_back_end_may_come_back),
 		TEST(sockets_elsewhere_are_removed_too),
