@@ -16,7 +16,7 @@ int
 __wrap_io_uring_submit(struct io_uring *ring)
 {
 	for (unsigned int i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++) {
-		struct io_uring_sqe *s = &ring->sq.sqes[i & *ring->sq.kring_mask];
+		struct io_uring_sqe *s = &ring->sq.sqes[i & ring->sq.ring_mask];
 
 		n_op[s->opcode]++;
 		n_durable += (s->opcode == IORING_OP_WRITEV || s->opcode == IORING_OP_WRITE) &&
