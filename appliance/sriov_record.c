@@ -52,7 +52,7 @@ sriov_record_read(const struct rundir *dir, struct undo **ret, size_t *ret_n)
 {
 	char line[UNDO_LINE_MAX + 2];
 	struct undo *all;
-	size_t n = 0;
+	size_t n = 0, bad = 0;
 	FILE *f;
 	int fd;
 
@@ -72,9 +72,11 @@ sriov_record_read(const struct rundir *dir, struct undo **ret, size_t *ret_n)
 		if (undo_parse(line, &all[n]) == 0)
 			n++;
 		else
-			log_warn("%s/" NAME ": a line that says nothing is left out", dir->path);
+			bad++;
 	}
 	fclose(f);
+	if (bad)
+		log_warn("%s/" NAME ": %zu lines that say nothing are left out", dir->path, bad);
 	if (!all)
 		return -ENOMEM;
 	*ret = all;
