@@ -154,7 +154,7 @@ clear_descriptors(uint8_t *image, size_t size)
 			continue;
 		for (int i = 0; i < DATES; i++) { /* "not specified", 8.4.26.1 */
 			memset(d + DATES_AT + (size_t)i * DATE_SIZE, '0', DATE_SIZE - 1);
-			d[DATES_AT + i * DATE_SIZE + DATE_SIZE - 1] = 0;
+			d[DATES_AT + (size_t)(i + 1) * DATE_SIZE - 1] = 0;
 		}
 		if (!clear_root(image, size, d + ROOT_AT))
 			return false;

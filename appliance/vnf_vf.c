@@ -41,7 +41,7 @@ int
 vnf_vf_open(const struct run_env *env, size_t vnf, struct vnf_vfs *v, struct err *e)
 {
 	struct pci_addr addr[VMM_NICS_MAX];
-	size_t vf[VMM_NICS_MAX];
+	size_t vf[VMM_NICS_MAX] = {0};
 	int n, r = 0;
 
 	if (v->iommu.fd >= 0)
@@ -91,7 +91,7 @@ vnf_vf_hand_in(const struct run_env *env, size_t vnf, const struct vnf_vfs *v, s
 	       struct err *e)
 {
 	struct pci_addr addr[VMM_NICS_MAX];
-	size_t vf[VMM_NICS_MAX];
+	size_t vf[VMM_NICS_MAX] = {0};
 	int n, fd, r;
 
 	if (v->iommu.fd < 0)
@@ -119,7 +119,7 @@ vnf_vf_attach(const struct run_env *env, size_t vnf, size_t interface, const str
 	      int *ret_fd, struct err *e)
 {
 	struct pci_addr addr[VMM_NICS_MAX];
-	size_t vf[VMM_NICS_MAX];
+	size_t vf[VMM_NICS_MAX] = {0};
 	int n, r;
 
 	n = find(env, vnf, vf, addr, e);

@@ -30,7 +30,8 @@ same(const struct site_device *a, const struct site_device *b)
 	if (a->by_mac != b->by_mac)
 		return NULL;
 	if (a->by_mac)
-		return memcmp(a->mac, none, 6) && memcmp(a->mac, b->mac, 6) == 0 ? "mac" : NULL;
+		return memcmp(a->mac, none, 6) != 0 && memcmp(a->mac, b->mac, 6) == 0 ? "mac"
+										      : NULL;
 	return pci_addr_equal(&a->pci, &b->pci) ? "pci" : NULL;
 }
 

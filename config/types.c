@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cpuset.h"
+#include "base/mac.h"
 #include "base/pci.h"
 #include "base/util.h"
 #include "config/near.h"
@@ -298,7 +299,7 @@ parse_mac(const struct config_key *k, const char *text, void *field, char *why)
 	char quoted[QUOTED_LEN];
 	uint8_t mac[6];
 
-	if (value_mac(text, mac) < 0) {
+	if (mac_parse(text, mac) < 0) {
 		snprintf(why, COMPLAINT_LEN, "%s is not six bytes such as \"02:00:00:00:01:01\"%s",
 			 text_quote(text, quoted), k->flags & KEY_AUTO ? ", or auto" : "");
 		return -EINVAL;

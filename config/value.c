@@ -96,26 +96,6 @@ value_bool(const char *text, bool *ret)
 	return 0;
 }
 
-int
-value_mac(const char *text, uint8_t ret[6])
-{
-	static const char digits[] = "0123456789abcdef";
-	uint8_t mac[6] = {0};
-
-	if (strlen(text) != 17)
-		return -EINVAL;
-	for (size_t i = 0; i < 17; i++) {
-		const char *digit = strchr(digits, tolower((unsigned char)text[i]));
-
-		if (i % 3 == 2 ? text[i] != ':' : !digit)
-			return -EINVAL;
-		if (i % 3 != 2)
-			mac[i / 3] = (uint8_t)(mac[i / 3] << 4 | (digit - digits));
-	}
-	memcpy(ret, mac, sizeof(mac));
-	return 0;
-}
-
 const char *
 value_format_mac(const uint8_t mac[6], char buf[VALUE_LEN])
 {

@@ -34,8 +34,6 @@ const char *value_format(uint64_t v, const struct unit *units, char buf[VALUE_LE
 /* true or false. -EINVAL. */
 int value_bool(const char *text, bool *ret);
 
-/* Six bytes in hexadecimal with colons. -EINVAL. */
-int value_mac(const char *text, uint8_t ret[6]);
 const char *value_format_mac(const uint8_t mac[6], char buf[VALUE_LEN]);
 
 /* An RFC 1123 label in lower case: a-z, 0-9 and inner "-", 1 to 63 bytes. */

@@ -14,6 +14,8 @@
 
 #include "rt/topo.h"
 
+#include "base/mac.h"
+
 #define DEVICES "/sys/bus/pci/devices"
 
 #define CLASS_NETWORK 0x02 /* PCI Code and ID Assignment 1.11, 1.3 */
@@ -41,20 +43,6 @@ for_each_entry(const struct sysroot *root, const char *path, int (*fn)(void *arg
 			r = fn(arg, ent->d_name);
 	closedir(dir);
 	return r;
-}
-
-static bool
-parse_mac(const char *text, uint8_t ret[6])
-{
-	unsigned int b[6];
-	char end;
-
-	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2],
-					 &b[3], &b[4], &b[5], &end) != 6)
-		return false;
-	for (size_t i = 0; i < 6; i++)
-		ret[i] = (uint8_t)b[i];
-	return true;
 }
 
 struct netdev_search {
@@ -94,10 +82,10 @@ read_netdev(const struct sysroot *root, const char *device, struct topo_pf *pf)
 	/* A bond gives all its members one address; their own is kept here. */
 	if (sysroot_read_str(root, text, sizeof(text), "%s/%s/bonding_slave/perm_hwaddr", folder,
 			     s.name) == 0 &&
-	    parse_mac(text, pf->mac))
+	    mac_parse(text, pf->mac) == 0)
 		return;
 	if (sysroot_read_str(root, text, sizeof(text), "%s/%s/address", folder, s.name) == 0)
-		parse_mac(text, pf->mac);
+		(void)mac_parse(text, pf->mac);
 }
 
 /* "DRIVER=igb", a line of uevent. */

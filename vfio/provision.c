@@ -266,8 +266,8 @@ with_state(struct provision *p, const struct provision_pf *pf, unsigned int *ret
 int
 provision_apply(struct provision *p, const struct provision_pf *pf, struct err *e)
 {
-	struct pf_state *state;
-	unsigned int ifindex;
+	struct pf_state *state = NULL;
+	unsigned int ifindex = 0;
 	int r;
 
 	r = with_state(p, pf, &ifindex, &state, e);
@@ -282,8 +282,8 @@ int
 provision_again(struct provision *p, const struct provision_pf *pf, const struct provision_vf *vf,
 		struct err *e)
 {
-	struct pf_state *state;
-	unsigned int ifindex;
+	struct pf_state *state = NULL;
+	unsigned int ifindex = 0;
 	int r;
 
 	r = with_state(p, pf, &ifindex, &state, e);

@@ -82,7 +82,7 @@ provision_check(const struct sysroot *root, const struct provision_pf *pf,
 {
 	struct teller t = {.say = say, .arg = arg};
 	struct err e = {0};
-	unsigned int now;
+	unsigned int now = 0;
 	int r;
 
 	r = check_pf(root, pf, &now, &e);

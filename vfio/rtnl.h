@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #define RTNL_REQ_MAX   1024
-#define RTNL_REPLY_MAX (256 * 1024) /* SITE_VFS_MAX functions take about 200 bytes each */
+#define RTNL_REPLY_MAX (256ul * 1024) /* SITE_VFS_MAX functions take about 200 bytes each */
 #define RTNL_WHY_MAX   128
 
 struct mnl_socket;

@@ -278,7 +278,7 @@ put_slit(struct writer *w, const struct boot_params_in *in)
 	struct slit t = {.n = in->n_cells};
 
 	for (unsigned int i = 0; i < in->n_cells; i++)
-		memcpy(&t.distance[i * in->n_cells], in->cell[i].distance, in->n_cells);
+		memcpy(&t.distance[(size_t)i * in->n_cells], in->cell[i].distance, in->n_cells);
 	fill_head(&t.head, "SLIT", 1,
 		  offsetof(struct slit, distance) + (size_t)in->n_cells * in->n_cells);
 	return put_table(w, &t.head);

@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "config/near.h"
 #include "config/text.h"
+#include "base/mac.h"
 #include "config/value.h"
 
 struct number_case {
@@ -152,11 +153,11 @@ test_mac(void **state)
 	uint8_t mac[6] = {0};
 	char buf[VALUE_LEN];
 
-	assert_int_equal(value_mac("02:aB:Cd:EF:00:99", mac), 0);
+	assert_int_equal(mac_parse("02:aB:Cd:EF:00:99", mac), 0);
 	assert_memory_equal(mac, want, 6);
 	assert_string_equal(value_format_mac(mac, buf), "02:ab:cd:ef:00:99");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		if (value_mac(bad[i], mac) != -EINVAL)
+		if (mac_parse(bad[i], mac) != -EINVAL)
 			fail_msg("\"%s\" was taken for a MAC", bad[i]);
 		assert_memory_equal(mac, want, 6);
 	}
