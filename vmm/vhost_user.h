@@ -71,7 +71,7 @@ struct vhost_user {
 
 	int fd; /* the connection, -1: none */
 	bool up;
-	bool dying; /* shut down; the owner's loop will tell us that it is gone */
+	bool dying;   /* shut down; the owner's loop will tell us that it is gone */
 	bool bad_end; /* ... and it was the back end's fault */
 	char last_words[160];
 	bool in_stop; /* vhost_user_stop() waits: nothing but its own messages is sent */
