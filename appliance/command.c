@@ -153,7 +153,7 @@ find_action(const char *name, struct near *near)
 	return NULL;
 }
 
-static const char *const operand_key[] = {[OPERAND_NONE] = "",
+static const char *const operand_key[] = {[OPERAND_NONE] = NULL,
 					  [OPERAND_INTERFACE] = "interface",
 					  [OPERAND_SIZE] = "size",
 					  [OPERAND_DISK] = "disk"};
@@ -162,16 +162,18 @@ static const char *const operand_key[] = {[OPERAND_NONE] = "",
 static json_t *
 check_keys(const json_t *request, enum operand operand, bool list)
 {
+	const char *const keys[] = {"action", list ? NULL : "vnf", list ? NULL : "timeout",
+				    operand_key[operand]};
+	char quoted[QUOTED_LEN];
 	const char *key;
 	json_t *value;
-	char quoted[QUOTED_LEN];
 
 	json_object_foreach((json_t *)request, key, value)
 	{
-		bool known = strcmp(key, "action") == 0 ||
-			     (!list && (strcmp(key, "vnf") == 0 || strcmp(key, "timeout") == 0 ||
-					strcmp(key, operand_key[operand]) == 0));
+		bool known = false;
 
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			known |= keys[i] && strcmp(key, keys[i]) == 0;
 		if (!known)
 			return command_refusal("invalid", "key %s is not for this action",
 					       text_quote(key, quoted));
@@ -260,7 +262,7 @@ static json_t *
 take_operand(struct command *cmd, const json_t *request)
 {
 	const char *key = operand_key[cmd->action->operand];
-	const json_t *value = json_object_get(request, key);
+	const json_t *value = key ? json_object_get(request, key) : NULL;
 	const char *text = json_string_value(value);
 
 	switch (cmd->action->operand) {

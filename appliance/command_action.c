@@ -226,7 +226,9 @@ const struct action command_actions[] = {
 	 "its power button was pressed, but the guest has not powered off", ask_poweroff,
 	 wait_replied, wait_poweroff, "powered off"},
 	{"reboot", OPERAND_NONE, 60,
-	 "its power button was pressed, but the guest has not powered off and started again",
+	 "its power button was pressed, but the guest has not powered off and started again (it "
+	 "will be "
+	 "started again when it has)",
 	 ask_reboot, wait_replied, wait_again, "rebooted"},
 	{"reset", OPERAND_NONE, 20, "it has not started again", ask_reset, wait_replied, wait_again,
 	 "reset"},

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,77 @@ unwell(int sock)
 	return req.op == VMM_OP_RESET ? EXIT_GUEST_RESET : EXIT_OK;
 }
 
+/* Whether the machine ends: its exit status in *@ret_status. */
+static bool
+obey_one(int sock, int c, const struct vmm_req *req, bool stubborn, int *ret_status)
+{
+	static struct vmm_reply reply;
+
+	reply.head = (struct msg_head){.magic = VMM_REPLY_MAGIC,
+				       .version = VMM_MSG_VERSION,
+				       .size = sizeof(reply),
+				       .seq = req->head.seq};
+	reply.state = reply.state ? reply.state : VMM_STATE_RUNNING;
+	reply.error = 0;
+	if (req->op == VMM_OP_PAUSE && reply.state == VMM_STATE_PAUSED) {
+		reply.error = EINVAL;
+		snprintf(reply.text, sizeof(reply.text), "cannot pause: it is paused");
+	} else if (req->op == VMM_OP_PAUSE || req->op == VMM_OP_RESUME) {
+		reply.state = req->op == VMM_OP_PAUSE ? VMM_STATE_PAUSED : VMM_STATE_RUNNING;
+	}
+	if (req->op == VMM_OP_BALLOON)
+		reply.balloon.target = req->value;
+	else if (!stubborn && reply.balloon.actual != reply.balloon.target)
+		reply.balloon.actual = reply.balloon.target;
+	reply.stats.panics = 3;
+	fdmsg_send(c, &reply.head, NULL, 0);
+	if (req->op == VMM_OP_DETACH && !stubborn) {
+		event(sock, VMM_EV_NIC_DETACHED, req->index + 1, "another");
+		event(sock, VMM_EV_NIC_DETACHED, req->index, "");
+		event(sock, VMM_EV_NIC_DETACHED, 77, "there is none such");
+	}
+	*ret_status = req->op == VMM_OP_RESET ? EXIT_GUEST_RESET : EXIT_OK;
+	return req->op == VMM_OP_STOP ||
+	       (!stubborn && (req->op == VMM_OP_RESET || req->op == VMM_OP_POWER_BUTTON));
+}
+
+/* Does what it is asked to do, or only says so. */
+static int
+obey(int sock, bool stubborn)
+{
+	const struct msg_head want = {.magic = VMM_REQ_MAGIC,
+				      .version = VMM_MSG_VERSION,
+				      .size = sizeof(struct vmm_req)};
+	int c = accept(take(VMM_FD_CONTROL), NULL, NULL), status = 93;
+	struct vmm_req req;
+	size_t n;
+
+	event(sock, VMM_EV_STARTED, 0, "");
+	while (c >= 0 && fdmsg_recv(c, &want, &req, NULL, 0, &n) == 0)
+		if (obey_one(sock, c, &req, stubborn, &status))
+			return status;
+	return 93;
+}
+
+/* Answers with what is no answer, to questions that nobody asked. */
+static int
+lie(void)
+{
+	struct vmm_reply reply = {.head = {.magic = VMM_REPLY_MAGIC,
+					   .version = VMM_MSG_VERSION,
+					   .size = sizeof(reply),
+					   .seq = 12345}};
+	int c = accept(take(VMM_FD_CONTROL), NULL, NULL);
+	char any[64];
+
+	memset(reply.text, 'x', sizeof(reply.text)); /* no end */
+	fdmsg_send(c, &reply.head, NULL, 0);
+	if (recv(c, any, sizeof(any), 0) <= 0 || write(c, "nonsense", 8) < 0)
+		return 92;
+	for (;;)
+		pause();
+}
+
 static int
 act(int sock, const char *what)
 {
@@ -146,6 +218,10 @@ act(int sock, const char *what)
 		for (;;)
 			pause();
 	}
+	if (strcmp(what, "obey") == 0 || strcmp(what, "stubborn") == 0)
+		return obey(sock, what[0] == 's');
+	if (strcmp(what, "lie") == 0)
+		return lie();
 	if (strcmp(what, "wants") == 0)
 		return want_fd(sock);
 	return 7;

@@ -119,6 +119,83 @@ carries_everything_that_was_planned(void **state)
 	assert_string_equal(s->cmdline, "tsc=1000 mode=loop time=5s");
 }
 
+/* One of each, and none of what was not declared. */
+static void
+carries_what_a_linux_guest_is_given(void **state)
+{
+	struct fixture *f = *state;
+	const struct vmm_start *s = &f->h.start;
+	struct site_disk disk[3] = {
+		{.name = "root", .kind = DISK_IMAGE, .direct = true, .queues = 4},
+		{.name = "rom", .kind = DISK_IMAGE, .read_only = true, .queues = 1},
+		{.name = "seed", .kind = DISK_CLOUD_INIT},
+	};
+	static const unsigned int model[][2] = {{CPU_MODEL_HOST, VMM_CPU_HOST},
+						{CPU_MODEL_V2, VMM_CPU_V2},
+						{CPU_MODEL_V3, VMM_CPU_V3},
+						{CPU_MODEL_V4, VMM_CPU_V4}};
+	struct err e = {0};
+
+	assert_int_equal(translate_vnf(&f->plan, 0, "", &f->h, &e), 0);
+	assert_int_equal(s->n_disks + s->n_ports + s->n_cells + s->vsock_cid, 0);
+	assert_int_equal(s->balloon + s->watchdog, 0);
+	f->vnf.disks = disk;
+	f->vnf.n_disks = 3;
+	f->vnf.console = (struct site_console){.port = {"agent", "qga"}, .n_ports = 2};
+	f->vnf.has_watchdog = f->vnf.memory.balloon = true;
+	f->vnf.vsock_cid = 0xfffffffe;
+	f->nic[3].kind = IF_SRIOV;
+	assert_int_equal(translate_vnf(&f->plan, 0, "", &f->h, &e), 0);
+	assert_int_equal(s->nic[3].kind, VMM_NIC_VFIO);
+	assert_int_equal(s->n_disks, 3);
+	assert_string_equal(s->disk[0].name, "root");
+	assert_int_equal(s->disk[0].queues, 4);
+	assert_int_equal(s->disk[0].direct, 1);
+	assert_int_equal(s->disk[0].read_only, 0);
+	assert_int_equal(s->disk[1].direct, 0);
+	assert_int_equal(s->disk[1].read_only, 1);
+	assert_int_equal(s->disk[2].queues, 1);
+	assert_int_equal(s->disk[2].read_only, 1);
+	assert_int_equal(s->n_ports, 2);
+	assert_string_equal(s->port[1], "qga");
+	assert_int_equal(s->vsock_cid, 0xfffffffe);
+	assert_int_equal(s->balloon, 1);
+	assert_int_equal(s->watchdog, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(model); i++) {
+		f->vnf.cpu.model = (enum cpu_model)model[i][0];
+		assert_int_equal(translate_vnf(&f->plan, 0, "", &f->h, &e), 0);
+		assert_int_equal(s->cpu_model, model[i][1]);
+	}
+	f->vnf.n_disks = VMM_DISKS_MAX + 1;
+	assert_int_equal(translate_vnf(&f->plan, 0, "", &f->h, &e), -E2BIG);
+	assert_non_null(strstr(e.text, "9 disks"));
+}
+
+static void
+carries_the_cells(void **state)
+{
+	struct fixture *f = *state;
+	const struct vmm_start *s = &f->h.start;
+	struct err e = {0};
+
+	f->vnf.cpu.vcpus = 2;
+	f->vnf.cells = 2;
+	f->planned.cell_node[0] = 1;
+	f->planned.vcpu_cell[1] = 1;
+	f->planned.cell_distance[0][0] = f->planned.cell_distance[1][1] = 10;
+	f->planned.cell_distance[0][1] = 21;
+	f->planned.cell_distance[1][0] = 22;
+	assert_int_equal(translate_vnf(&f->plan, 0, "", &f->h, &e), 0);
+	assert_int_equal(s->n_cells, 2);
+	assert_int_equal(s->cell[0].mem_size, 128u << 20);
+	assert_int_equal(s->cell[0].node, 1);
+	assert_int_equal(s->cell[1].node, 0);
+	assert_int_equal(s->cell[0].distance[1], 21);
+	assert_int_equal(s->cell[1].distance[0], 22);
+	assert_int_equal(s->vcpu[0].cell, 0);
+	assert_int_equal(s->vcpu[1].cell, 1);
+}
+
 static void
 a_kernel_gets_its_own_words_only(void **state)
 {
@@ -237,6 +314,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(carries_everything_that_was_planned, make, drop),
+		cmocka_unit_test_setup_teardown(carries_what_a_linux_guest_is_given, make, drop),
+		cmocka_unit_test_setup_teardown(carries_the_cells, make, drop),
 		cmocka_unit_test_setup_teardown(a_kernel_gets_its_own_words_only, make, drop),
 		cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, make, drop),
 		cmocka_unit_test_setup_teardown(descriptors_keep_step_with_roles, make, drop),
