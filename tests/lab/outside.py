@@ -11,7 +11,8 @@ files in FOLDER/lab/ask, answers files of the same name in FOLDER/lab/answer:
   bridge on|off              frames of one port also leave by the other, as through a switch
   ping PORT VLAN FROM TO COUNT MS     echo requests; answers "sent N received N"
   ping-start PORT VLAN FROM TO MS     the same, until
-  ping-stop                           "sent N received N longest MS" (of a gap between two answers)
+  ping-stop                           "sent N received N longest MS" (of a gap between two answers), after 2 s at
+                                      most for what is still on its way
   send PORT VLAN FROM-MAC TO-MAC COUNT    frames of the experimental type 0x88b5
   seen PORT VLAN FROM-MAC TO-MAC      how many frames came in so ("any" fits all)
   counts                     all of them, a line each
@@ -70,6 +71,7 @@ class Pings:
         self.next = time.monotonic()
         self.last_answer, self.longest = None, 0.0
         self.answer_to = None
+        self.free_run = count is None
 
     def got(self, sequence):
         if sequence in self.answered or sequence >= self.sent:
@@ -82,7 +84,7 @@ class Pings:
 
     def words(self):
         text = "sent %d received %d" % (self.sent, len(self.answered))
-        if self.count is None:
+        if self.free_run:
             text += " longest %d" % (self.longest * 1000)
         return text
 
@@ -254,8 +256,8 @@ class World:
             train, self.free_run = self.free_run, None
             if train is None:
                 raise ValueError("no ping was started")
-            del self.trains[train.ident]
-            return train.words()
+            train.count, train.answer_to, train.next = train.sent, name, time.monotonic()
+            return None
         elif verb == "send":
             port, vlan = int(words[1]), int(words[2])
             frame = with_vlan(vlan, mac_raw(words[4]), mac_raw(words[3]), 0x88B5, b"corelane lab")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 title "disks of a Linux VNF: a file with direct I/O and four queues, a block device, a seed; fio --verify"
-machine pages_2m=300 seconds=300
+machine pages_2m=300 seconds=600
 guest_disk tools /usr/bin/fio
 
 guest disk rt virtio_blk ext4 isofs nls_ascii <<'SH'

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-title "kill -9 of the VMM under load: what the guest flushed is there, and the image can be used again at once"
-machine seconds=300
+title "kill -9 of the VMM under load: what was flushed is there, and the image can be used again at once"
+machine seconds=600
 
 # Numbered blocks, each told only after its fsync returned; and writes that nobody waits for, further behind.
 guest writer cloud virtio_blk <<'SH'
 round=$(sed -n 's/.*round=\([0-9]*\).*/\1/p' /proc/cmdline)
+# The last round reboots once: the mark on the disk says that it did.
+if [ $round = 4 ]; then
+	[ "$(dd if=/dev/vda bs=4k skip=2000 count=1 2>/dev/null | head -c 4)" = mark ] && { say "round 4 came back"; off; }
+	printf mark | dd of=/dev/vda bs=4k seek=2000 conv=notrunc,fsync 2>/dev/null && reboot -f
+fi
 while :; do dd if=/dev/urandom of=/dev/vda bs=64k seek=512 count=64 conv=notrunc,fsync 2>/dev/null; done &
 n=0
 while [ $n -lt 1000 ]; do
@@ -39,7 +44,7 @@ on_server() {
 	for round in 1 2 3; do
 		sed -i "s/round=[0-9]*/round=$round/" /run/kill.yaml
 		run kill
-		check "round-$round-writes" line kill.log "round $round flushed $((round * 13))" 60
+		check "round-$round-writes" line kill.log "round $round flushed $((round * 7))" 150
 		kill -9 "$(pidof corelane-vmm)"
 		check "round-$round-ended" ended 20
 		has "round-$round-killed" kill.log 'vnf writer: killed'
@@ -51,6 +56,12 @@ on_server() {
 data = open("/data/root.raw", "rb").read()
 assert len(data) == 64 << 20
 assert not any(data[1000 * 4096 : 512 * 65536]) and not any(data[(512 + 64) * 65536 :])'
+	# A VMM that is started again by a reset finds its own image unlocked.
+	sed -i "s/round=[0-9]*/round=4/" /run/kill.yaml
+	run kill
+	check reboot-ended ended 150
+	equal reboot-exit-status "$status" 0
+	has reboot-came-back kill.log 'guest: round 4 came back'
 }
 
 # written ROUND LAST: the image has blocks 0 to LAST of that round, whole.
@@ -63,6 +74,6 @@ written() {
 		    want = f"round {round} block {n}".ljust(4096).encode()
 		    if data[n * 4096 : (n + 1) * 4096] != want:
 		        sys.exit(f"block {n} of {last} is {data[n * 4096 : n * 4096 + 40]}")
-		assert last >= 13 * round
+		assert last >= 7 * round
 	END
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 title "disks that grow under a guest, pause under load, have blocks of 4 KiB, or belong to somebody else"
-machine seconds=300
+machine seconds=600
 
 guest busy cloud virtio_blk ext4 <<'SH'
 say "size $(cat /sys/block/vda/size), second disk: blocks of $(cat /sys/block/vdb/queue/logical_block_size)"
@@ -67,7 +67,7 @@ on_server() {
 	check resumed corelane vnf busy resume
 	truncate -s 96M /data/root.raw
 	check resize corelane vnf busy resize root
-	check ended ended 60
+	check ended ended 150
 	equal exit-status "$status" 0
 	has blocks-of-4k change.log 'guest: blocks of 4 KiB ok'
 	has grown change.log 'guest: size now 196608'

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-title "a named console port, vsock, balloon, console log; a guest that hangs and one that panics start again"
-guest_disk tools /usr/bin/socat
+title "a named console port, vsock, balloon, tap offloads, console log; a guest that hangs and one that panics start again"
+machine seconds=400
+guest_disk tools /usr/bin/socat /usr/sbin/ethtool
 
 # Does what it is told over its port: nothing in a guest outlives it, so the server knows which life it is.
-guest devices cloud virtio_blk ext4 virtio_console vmw_vsock_virtio_transport virtio_balloon i6300esb pvpanic-pci <<'SH'
+guest devices cloud virtio_blk virtio_net ext4 virtio_console vmw_vsock_virtio_transport virtio_balloon i6300esb pvpanic-pci <<'SH'
 mkdir -p /tools
 mount -t ext4 -o ro /dev/vda /tools && mount --bind /dev /tools/dev && mount -t tmpfs t /tools/tmp
 for i in $(seq 100); do port=$(grep -l '^agent$' /sys/class/virtio-ports/*/name) && break; sleep 0.1; done
@@ -11,12 +12,16 @@ exec 3<>"/dev/$(basename "$(dirname "$port")")"
 next() { until read -r word arg <&3 && [ -n "$word" ]; do sleep 0.1; done; }
 chroot /tools /usr/bin/socat VSOCK-LISTEN:1234,fork PIPE &
 echo "guest: hvc0 is kept too" >/dev/hvc0
+up eth0 10.8.0.2/24
 say "ready"
 while next; do
 	case $word in
 	hello) echo "hello to you, $arg" >&3 ;;
 	call) echo "the guest calls" | chroot /tools /usr/bin/socat - VSOCK-CONNECT:2:4321 ;;
-	free) awk '/MemFree/ {print $2}' /proc/meminfo >&3 ;;
+	total) awk '/MemTotal/ {print $2}' /proc/meminfo >&3 ;;
+	offloads) echo $(chroot /tools /usr/sbin/ethtool -k eth0 | grep -E 'tx.*(checksumming|segmentation):') >&3 ;;
+	pull) nc 10.8.0.1 97 </dev/null | wc -c >&3 ;;
+	push) head -c 20000000 /dev/zero | nc 10.8.0.1 98; echo pushed >&3 ;;
 	hang) watchdog -T 2 -t 1 /dev/watchdog; sleep 3; echo "watched" >&3; killall -9 watchdog ;;
 	panic) echo c >/proc/sysrq-trigger ;;
 	off) off ;;
@@ -45,6 +50,8 @@ spec:
   memory: {size: 256Mi, pageSize: 4Ki, balloon: true}
   disks:
   - {name: tools, image: /lab/tools.raw, readOnly: true, direct: false}
+  interfaces:
+  - {name: mgmt, tap: {bridge: br0}}
   console: {log: 64Ki, ports: [agent]}
   watchdog: {action: restart}
   vsock: {cid: 42}
@@ -75,25 +82,68 @@ spec:
   vsock: {cid: 42}
 YAML
 
-# tell WORD [ARG]: what the guest answers on its port.
-tell() { echo "$*" | socat -t 5 - UNIX-CONNECT:/run/corelane/edge/dev.port.agent.sock; }
+# tell WORD [ARG]: the line that the guest answers on its port. order WORD: one that is not answered.
+tell() {
+	python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.settimeout(60)
+s.connect("/run/corelane/edge/dev.port.agent.sock"); s.sendall(" ".join(sys.argv[1:]).encode() + b"\n")
+print(s.makefile().readline().strip())' "$@"
+}
+order() { echo "$*" | socat -u - UNIX-CONNECT:/run/corelane/edge/dev.port.agent.sock; }
+total_below() { [ "$(tell total)" -lt "$1" ]; }
+total_is() { [ "$(tell total)" = "$1" ]; }
+# frame_bytes COUNTER: the mean size of the frames that the tap has counted so far.
+frame_bytes() { echo $(($(cat "/sys/class/net/corelane0/statistics/$1_bytes") / $(cat "/sys/class/net/corelane0/statistics/$1_packets"))); }
+
+# Half of its memory is taken from the guest, and given again.
+balloon() {
+	local whole
+	whole=$(tell total)
+	check balloon corelane vnf dev balloon 128Mi
+	check balloon-took soon 20 total_below $((whole - 120000))
+	check balloon-back corelane vnf dev balloon 256Mi
+	check balloon-gave soon 20 total_is "$whole"
+}
+
+# TCP goes in segments far larger than the MTU of 1500, both ways.
+offloads() {
+	tell offloads >/run/offloads
+	has offload-checksum /run/offloads 'tx-checksumming: on'
+	has offload-tso /run/offloads 'tx-tcp-segmentation: on'
+	has offload-tso6 /run/offloads 'tx-tcp6-segmentation: on'
+	has offload-uso /run/offloads 'tx-udp-segmentation: on'
+	head -c 20000000 /dev/zero | busybox nc -l -p 97 &
+	busybox nc -l -p 98 </dev/null | wc -c >/run/pushed &
+	equal tap-to-guest "$(tell pull)" 20000000
+	tell push >/dev/null
+	check tap-from-guest soon 20 grep -qx 20000000 /run/pushed
+	check large-frames-to-guest test "$(frame_bytes tx)" -gt 3000
+	check large-frames-from-guest test "$(frame_bytes rx)" -gt 3000
+}
+
 # lives N: it is ready for the N-th time
 lives() { soon "${2:-60}" sh -c "[ \$(grep -c 'dev| guest: ready' health.log) -ge $1 ]"; }
 
 on_server() {
-	local before
+	local tap
+	ip link add br0 type bridge
+	ip addr add 10.8.0.1/24 dev br0
+	ip link set br0 up
 	run health
 	check up lives 1
 	equal port "$(tell hello server)" "hello to you, server"
 	equal port-again "$(tell hello again)" "hello to you, again"
 	equal vsock-to-guest "$(echo over vsock | socat -t 5 - VSOCK-CONNECT:42:1234)" "over vsock"
 	socat -u VSOCK-LISTEN:4321 OPEN:/run/called,creat &
-	tell call >/dev/null
+	order call
 	check vsock-to-host soon 10 grep -q 'the guest calls' /run/called
 	status=0
 	corelane run /run/second.yaml >/run/second.log 2>&1 || status=$?
 	equal vsock-twin-status "$status" 4
 	has vsock-twin-words second.log "vnf twin: .*vsock: the address 42 is another machine's"
+
+	balloon
+	offloads
 
 	check idle-turned-off line health.log 'vnf idle: its watchdog expired; turning it off'
 	check idle-ended line health.log 'vnf idle: powered off'
@@ -102,11 +152,11 @@ on_server() {
 	check hung line health.log 'vnf dev: its watchdog expired; starting it again' 30
 	check lives-again lives 2
 	equal port-of-the-second-life "$(tell hello second)" "hello to you, second"
-	tell panic >/dev/null
+	order panic
 	check panic-told line health.log "vnf dev: the guest's kernel panicked" 30
 	check lives-a-third-time lives 3
 	sleep 3 # free pages are reported two seconds after they were freed
-	tell off >/dev/null
+	order off
 	check ended ended 60
 	equal exit-status "$status" 0
 	has log /var/log/corelane/edge/dev.console.log 'guest: ready'
