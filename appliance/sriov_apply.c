@@ -195,7 +195,7 @@ sriov_apply(const struct plan *plan, const struct sysroot *root, const struct ru
 	}
 	if (r == 0)
 		r = check_owners(plan, root, e);
-	if (plan->n_vfs)
+	if (r == 0 && plan->n_vfs)
 		log_info("virtual functions: %zu, %u changes", plan->n_vfs, p.changes);
 	rtnl_close(&rtnl);
 	return r;

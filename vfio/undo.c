@@ -180,6 +180,8 @@ undo_setting(const struct undo *u, const struct sysroot *root, struct rtnl *r, s
 		return 0; /* gone, and its settings with it */
 	if (n == 0)
 		n = vfset_write(r, ifindex, u->vf, u->which, &u->state);
+	if (n == -EOPNOTSUPP) /* then it was not changed either */
+		return 0;
 	return n < 0 ? err_sys(e, -n, "device %s, virtual function %u: %s cannot be put back",
 			       pci_addr_format(&u->dev, text), u->vf, vfset_key(u->which))
 		     : 0;

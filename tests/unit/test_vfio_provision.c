@@ -191,6 +191,16 @@ test_a_setting_that_the_driver_does_not_have(void **state)
 				    "linkState out: not in this card?");
 	undo_all();
 	assert_string_equal(world_read(PF_PATH "/sriov_numvfs"), "0");
+	/* Of functions that stay the setting is in the record: what cannot be set cannot be put back. */
+	world_numvfs(3);
+	for (unsigned int i = 0; i < 3; i++)
+		world_driver(world_vf(i), NULL);
+	pf = wanted(3);
+	vf[0].cfg.trust = false;
+	vf[0].cfg.link = VF_LINK_DOWN;
+	assert_int_equal(apply(&pf, &n, &e), -EOPNOTSUPP);
+	assert_int_equal(undos[n_undos - 1].which, VF_LINK_STATE);
+	undo_all();
 }
 
 static void
