@@ -183,6 +183,34 @@ test_interfaces(void **state)
 		"to vnf v, interface #2 at t.yaml:5:83");
 }
 
+/* What a seed holds has an end, and so has a key in it. */
+static void
+test_long_texts(void **state)
+{
+	char *text = calloc(1, 3 << 20), *p;
+
+	assert_non_null(text);
+	p = stpcpy(text, DOC("VNF", "v") "spec: {boot: {probe: }, " MEM
+					 ", disks: [{name: s, cloudInit: {userData: \"");
+	memset(p, 'x', (1 << 20) + 1);
+	p += (1 << 20) + 1;
+	p = stpcpy(p, "\", networkConfig: {a: \"");
+	memset(p, 'y', 1 << 20);
+	p += 1 << 20;
+	p = stpcpy(p, "\"}}}, {name: t, cloudInit: {networkConfig: {");
+	memset(p, 'k', 257);
+	strcpy(p + 257, ": 1}}}]}\n");
+	assert_complaints(
+		text,
+		"t.yaml:5:86: vnf v, disk s: userData is 1048577 bytes long; at most 1048576 "
+		"are possible\n"
+		"t.yaml:5:1048682: vnf v, disk s: networkConfig is 1048585 bytes long; at most "
+		"1048576 are possible\n"
+		"t.yaml:5:2097566: vnf v, disk t: networkConfig has a key of more than 256 "
+		"bytes");
+	free(text);
+}
+
 static void
 test_too_many(void **state)
 {
@@ -366,7 +394,7 @@ main(void)
 		cmocka_unit_test(test_too_many), cmocka_unit_test(test_too_many_documents),
 		cmocka_unit_test(test_macs),     cmocka_unit_test(test_auto_macs),
 		cmocka_unit_test(test_sockets),  cmocka_unit_test(test_device_names),
-		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_fields),   cmocka_unit_test(test_long_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

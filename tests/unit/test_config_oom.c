@@ -112,12 +112,14 @@ static void
 test_valid(void **state)
 {
 	check_path("tests/golden/config/valid-pair.yaml", 0);
+	check_path("tests/golden/config/valid-edge.yaml", 0);
 }
 
 static void
 test_invalid(void **state)
 {
 	check_path("tests/golden/config/invalid-values.yaml", -EINVAL);
+	check_path("tests/golden/config/invalid-edge.yaml", -EINVAL);
 }
 
 static void
