@@ -127,6 +127,14 @@ programs_are_looked_at(void **state)
 	drop_file(w, "dev/kvm");
 	check(w, &topo, &s);
 	says(&s, "this machine has no /dev/kvm");
+	assert_null(strstr(s.text, "vsock"));
+	w->vnf[1].vsock_cid = 42;
+	check(w, &topo, &s);
+	says(&s, "this machine has no /dev/vhost-vsock");
+	write_file(w, "dev/vhost-vsock", "", 0);
+	check(w, &topo, &s);
+	assert_null(strstr(s.text, "vsock"));
+	drop_file(w, "dev/vhost-vsock");
 }
 
 static void
