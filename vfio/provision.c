@@ -175,15 +175,18 @@ static int
 set_one(struct provision *p, const struct provision_pf *pf, const struct provision_vf *vf,
 	unsigned int ifindex, struct pf_state *state, bool made, struct err *e)
 {
-	struct vf_state now = state->vf[vf->number], want = vfset_wanted(&vf->cfg, &now);
-	unsigned int differ = vfset_differ(&now, &want);
+	struct vf_state now, want;
+	unsigned int differ;
 	int r = 0;
 
-	if (vf->number >= state->n || !now.known)
+	if (vf->number >= state->n || !state->vf[vf->number].known)
 		return err_set(e, ENODEV,
 			       "%s: the driver of device %s says nothing of virtual function %u; "
 			       "its settings cannot be made",
 			       vf->who, pf->name, vf->number);
+	now = state->vf[vf->number];
+	want = vfset_wanted(&vf->cfg, &now);
+	differ = vfset_differ(&now, &want);
 	for (int i = 0; i < VF_SETTINGS; i++) {
 		enum vf_setting which = (enum vf_setting)i;
 
@@ -271,7 +274,7 @@ provision_apply(struct provision *p, const struct provision_pf *pf, struct err *
 	int r;
 
 	r = with_state(p, pf, &ifindex, &state, e);
-	if (r < 0)
+	if (r < 0 || !state)
 		return r;
 	r = set_all(p, pf, ifindex, state, e);
 	free(state);
@@ -287,7 +290,7 @@ provision_again(struct provision *p, const struct provision_pf *pf, const struct
 	int r;
 
 	r = with_state(p, pf, &ifindex, &state, e);
-	if (r < 0)
+	if (r < 0 || !state)
 		return r;
 	r = read_state(p, pf, ifindex, state, e);
 	if (r == 0)
