@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "appliance/sriov_record.h"
 #include "base/log.h"
@@ -102,13 +105,25 @@ check_owners(const struct plan *plan, const struct sysroot *root, struct err *e)
 	return 0;
 }
 
+/* Who has CAP_IPC_LOCK is not bound by the limit (drivers/vfio/vfio_iommu_type1.c, vfio_lock_acct()). */
+static bool
+may_lock_all(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	return syscall(SYS_capget, &head, data) == 0 &&
+	       (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK));
+}
+
 /* A device's DMA needs all of its guest's memory locked, and the VMM cannot raise its own limit. */
 static int
 check_memlock(const struct plan *plan, struct err *e)
 {
 	struct rlimit l = {RLIM_INFINITY, RLIM_INFINITY};
 
-	if (setrlimit(RLIMIT_MEMLOCK, &l) == 0 || getrlimit(RLIMIT_MEMLOCK, &l) < 0)
+	if (setrlimit(RLIMIT_MEMLOCK, &l) == 0 || may_lock_all() ||
+	    getrlimit(RLIMIT_MEMLOCK, &l) < 0)
 		return 0;
 	for (size_t i = 0; i < plan->n_vfs; i++) {
 		const struct site_vnf *v = plan->vnf[plan->vf[i].vnf].vnf;

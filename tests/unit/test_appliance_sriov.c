@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "appliance/faults.h"
 #include "appliance/sriov_apply.h"
@@ -191,6 +193,34 @@ test_two_owners_of_one_group(void **state)
 	assert_string_equal(said, "");
 }
 
+/* In a child: a limit that was lowered stays so. As an ordinary user, for root may raise it again. */
+static void
+test_memlock(void **state)
+{
+	int status;
+	pid_t pid;
+
+	vnfs[0].memory.size = 8ull << 30;
+	chmod(world->r.dir, 0755); /* the child is nobody in particular */
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct rlimit l = {1u << 20, 1u << 20};
+
+		if (setrlimit(RLIMIT_MEMLOCK, &l) < 0 ||
+		    (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0)))
+			_exit(2);
+		if (sriov_check(&plan, &world->r.root, say, NULL) != EXIT_REFUSED)
+			_exit(3);
+		_exit(strstr(said, "vnf fw1: its 8192 MiB must be locked for its virtual "
+				   "functions, this process may lock 1 MiB; raise")
+			      ? 0
+			      : 4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void
 stop(void *arg)
 {
@@ -287,6 +317,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_undo_by_the_next_run, make, drop),
 		cmocka_unit_test_setup_teardown(test_check, make, drop),
 		cmocka_unit_test_setup_teardown(test_two_owners_of_one_group, make, drop),
+		cmocka_unit_test_setup_teardown(test_memlock, make, drop),
 		cmocka_unit_test_setup_teardown(test_faults, make, drop),
 	};
 
