@@ -9,7 +9,7 @@
 #include "appliance/tap.h"
 #include "base/log.h"
 
-#define PATIENCE_MS 2000 /* from a request to SIGKILL */
+#define PATIENCE_MS 5000 /* from a request to SIGKILL */
 
 void
 vnf_health_panic(struct vnf *v, const char *text)

@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -111,10 +112,22 @@ not_ram(struct balloon *b, uint32_t pfn)
 
 /* --- pages into the balloon, and out of it --- */
 
-/* Neighbours go together: one call to the host for each row. */
-static void
-inflate(struct balloon *b, const uint32_t *pfn, size_t n)
+static int
+by_number(const void *a, const void *b)
 {
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Neighbours go together, in whichever order they come (Linux counts down): each call to the host makes
+ * every vCPU forget translations.
+ */
+static void
+inflate(struct balloon *b, uint32_t *pfn, size_t n)
+{
+	qsort(pfn, n, sizeof(*pfn), by_number);
 	for (size_t i = 0, row; i < n; i += row) {
 		for (row = 1; i + row < n && pfn[i + row] == pfn[i] + row; row++)
 			;
