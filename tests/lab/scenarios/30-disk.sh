@@ -30,7 +30,7 @@ fio() { # NAME OPTION...
 fio queues --filename=/dev/$root --ioengine=libaio --iodepth=8 --numjobs=4 --offset_increment=16m \
 	--bsrange=512-64k --size=1m --verify=crc32c --fsync=32
 fio block-device --filename=/dev/$block --ioengine=psync --bs=4k --size=512k --verify=md5 --verify_backlog=64
-blkdiscard -o 0 -l 1048576 /dev/$root && say "discard ok"
+blkdiscard -o 0 -l 1048576 /dev/$root && blkdiscard -o 0 -l 1048576 /dev/$block && say "discard ok"
 echo 3 >/proc/sys/vm/drop_caches
 say "after discard: $(head -c 1048576 /dev/$root | tr -d '\0' | wc -c) bytes are not zero"
 sync
@@ -86,7 +86,9 @@ on_server() {
 	has fio-block-device disks.log 'guest: fio block-device ok'
 	has discarded disks.log 'guest: after discard: 0 bytes are not zero'
 	has queues-used disks.log 'guest: interrupts of each queue: .*-req.0=[1-9][0-9]* .*-req.1=[1-9]'
+	has discards disks.log 'guest: discard ok'
 	check hole-on-the-host hole_at_start /data/root.raw
+	check hole-under-the-block-device hole_at_start /data/block.raw
 	hasnt no-complaint disks.log 'disk (root|block|seed):'
 }
 
