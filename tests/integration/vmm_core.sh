@@ -210,6 +210,23 @@ test_control() {
 	verify stop-while-paused ctl stop
 	finished
 	expect stopped-while-paused 0 "event: started"
+	live l
+	verify power-button-of-a-deaf-guest ctl power
+	verify still-running state_is running
+	verify no-balloon-refused refused balloon
+	verify no-such-nic-refused refused detach 3
+	verify reset-from-outside ctl reset
+	finished
+	expect reset-outside 10 "event: reset: a reset was asked for from outside"
+}
+
+test_cells() {
+	start --cmdline h --vcpus 4 --cell 32 --cell 64 --cell 16 "$vmm" "$guest"
+	expect three-cells 0 "hello from the guest" "event: started: 4 vCPUs"
+	start --cmdline h --cell 3000 --cell 200 "$vmm" "$guest"
+	expect cell-across-the-hole 0 "hello from the guest"
+	start --cmdline h --cell 32,900 "$vmm" "$guest"
+	expect cell-on-no-node 3 "event: fault: memory: cannot bind to NUMA node 900"
 }
 
 count_fds() { ls "/proc/$vmm_pid/fd" | wc -l; }
@@ -246,4 +263,5 @@ test_serial
 test_kernels
 test_resources
 test_control
+test_cells
 test_leaks
