@@ -52,17 +52,12 @@ msix_off(struct vfio_nic *n)
 	memset(n->x.used, 0, sizeof(n->x.used));
 }
 
-/* All vectors below @count that are used, in one call. */
+/* All vectors below @count that are used, in one call, where none is on. @before: there were some below it. */
 static int
-turn_on(struct vfio_nic *n, unsigned int count)
+turn_on(struct vfio_nic *n, unsigned int count, unsigned int before)
 {
-	unsigned int before = n->x.n_host;
-	int r;
+	int r = set_vectors(n, 0, count);
 
-	if (before)
-		(void)vfio_irq_off(&n->v, VFIO_MSIX);
-	n->x.n_host = 0;
-	r = set_vectors(n, 0, count);
 	if (r < 0)
 		return r;
 	n->x.n_host = count;
@@ -73,10 +68,21 @@ turn_on(struct vfio_nic *n, unsigned int count)
 }
 
 static int
+turn_on_again(struct vfio_nic *n, unsigned int count)
+{
+	unsigned int before = n->x.n_host;
+
+	if (before)
+		(void)vfio_irq_off(&n->v, VFIO_MSIX);
+	n->x.n_host = 0;
+	return turn_on(n, count, before);
+}
+
+static int
 add_vectors(struct vfio_nic *n, const bool *fresh, unsigned int last)
 {
 	if (n->x.n_host == 0 || (last >= n->x.n_host && !n->v.irq[VFIO_MSIX].resizable))
-		return turn_on(n, MAX_OF(last + 1, n->x.n_host));
+		return turn_on_again(n, MAX_OF(last + 1, n->x.n_host));
 	for (unsigned int i = 0; i <= last; i++) {
 		int r = fresh[i] ? set_vectors(n, i, 1) : 0;
 
@@ -87,11 +93,21 @@ add_vectors(struct vfio_nic *n, const bool *fresh, unsigned int last)
 	return 0;
 }
 
+/* The host did not give the @fresh ones; the others, turned off to make room, come back. */
+static void
+do_without(struct vfio_nic *n, const bool *fresh, unsigned int before)
+{
+	for (unsigned int i = 0; i < n->msix.n; i++)
+		n->x.used[i] &= !fresh[i];
+	if (n->x.n_host == 0 && before && turn_on(n, before, before) < 0)
+		memset(n->x.used, 0, sizeof(n->x.used)); /* all are asked for anew, next time */
+}
+
 void
 vfio_msix_sync(struct vfio_nic *n)
 {
 	bool fresh[MSIX_VECTORS_MAX] = {0};
-	unsigned int last = 0;
+	unsigned int last = 0, before = n->x.n_host;
 	bool any = false;
 	int r;
 
@@ -111,8 +127,7 @@ vfio_msix_sync(struct vfio_nic *n)
 	if (r == 0)
 		return;
 	complain(n, "the host gives no MSI-X vector", r);
-	for (unsigned int i = 0; i <= last; i++)
-		n->x.used[i] &= !fresh[i];
+	do_without(n, fresh, before);
 }
 
 /* --- MSI --- */

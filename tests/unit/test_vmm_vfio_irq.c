@@ -139,6 +139,30 @@ refused(void **state)
 	assert_true(w->f->stats.guest_errors > 0);
 }
 
+/* What there was comes back when there is no room for more; without that too, nothing is lost for ever. */
+static void
+no_room(void **state)
+{
+	struct world *w = *state;
+
+	plug(w, 1);
+	card.room_irqs = 1;
+	enable_msix(w, 0, 1);
+	event_drain(card.vector[MSIX][0]);
+	mask_vector(w, 0, 2, false);
+	assert_int_equal(events(w, VMM_EV_WARNING), 1);
+	assert_int_equal(fake_vectors(MSIX), 1);
+	assert_true(signalled(card.vector[MSIX][0]));
+	card.refuse_irqs = ENOMEM;
+	mask_vector(w, 0, 2, true);
+	mask_vector(w, 0, 2, false);
+	assert_int_equal(fake_vectors(MSIX), 0);
+	card.refuse_irqs = 0;
+	card.room_irqs = 0;
+	mask_vector(w, 0, 1, false);
+	assert_int_equal(fake_vectors(MSIX), 3);
+}
+
 /* A device without MSI-X: one message. */
 static void
 msi(void **state)
@@ -358,8 +382,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-		T(follow), T(grow),          T(grow_dynamic),   T(many),      T(refused), T(msi),
-		T(intx),   T(detach_attach), T(attach_refused), T(host_says), T(noise),
+		T(follow), T(grow), T(grow_dynamic),  T(many),           T(refused),   T(no_room),
+		T(msi),    T(intx), T(detach_attach), T(attach_refused), T(host_says), T(noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

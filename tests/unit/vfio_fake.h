@@ -32,6 +32,7 @@ static struct {
 	uint8_t caps[6][512]; /* of its region's description, from its first byte on */
 	uint32_t caps_len[6];
 	uint32_t irqs[VFIO_PCI_NUM_IRQS], irq_flags[VFIO_PCI_NUM_IRQS];
+	unsigned int room_irqs; /* vectors of a kind that the host has at most; 0: any number */
 	int refuse_irqs, refuse_reset, refuse_map, refuse_dma, refuse_config; /* errno, or 0 */
 
 	/* What was asked of it. */
@@ -125,6 +126,8 @@ fake_set_irqs(const struct vfio_irq_set *s)
 	}
 	if (card.refuse_irqs)
 		return -card.refuse_irqs;
+	if (card.room_irqs && s->start + s->count > card.room_irqs)
+		return -ENOSPC;
 	if (card.enabled[kind] == 0) {
 		card.enables[kind]++;
 		card.enabled[kind] = s->start + s->count;
