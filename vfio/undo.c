@@ -168,16 +168,30 @@ undo_numvfs(const struct undo *u, const struct sysroot *root, struct err *e)
 	return r < 0 ? r : sriov_set_numvfs(root, &u->dev, u->value, e);
 }
 
+/* The kernel would wait in unbind until they are done with it, and its settings are theirs by now. */
+static int
+check_vfio_user(const struct sysroot *root, const struct pci_addr *vf, struct err *e)
+{
+	char driver[PCIDEV_NAME_MAX];
+
+	return strcmp(pcidev_driver(root, vf, driver), BIND_VFIO) == 0 ? bind_unused(root, vf, e)
+								       : 0;
+}
+
 static int
 undo_setting(const struct undo *u, const struct sysroot *root, struct rtnl *r, struct err *e)
 {
 	char text[PCI_ADDR_LEN];
 	unsigned int ifindex, now;
+	struct pci_addr vf;
 	int n;
 
 	n = sriov_numvfs(root, &u->dev, &now);
 	if (n == -ENOENT || (n == 0 && u->vf >= now) || sriov_ifindex(root, &u->dev, &ifindex) < 0)
 		return 0; /* gone, and its settings with it */
+	if (pcidev_vf(root, &u->dev, u->vf, &vf) == 0 && check_vfio_user(root, &vf, e) < 0)
+		return err_prefix(e, "device %s, virtual function %u: %s is not put back",
+				  pci_addr_format(&u->dev, text), u->vf, vfset_key(u->which));
 	if (n == 0)
 		n = vfset_write(r, ifindex, u->vf, u->which, &u->state);
 	if (n == -EOPNOTSUPP) /* then it was not changed either */
@@ -190,16 +204,9 @@ undo_setting(const struct undo *u, const struct sysroot *root, struct rtnl *r, s
 static int
 undo_driver(const struct undo *u, const struct sysroot *root, struct err *e)
 {
-	char driver[PCIDEV_NAME_MAX];
-	int r;
+	int r = check_vfio_user(root, &u->dev, e);
 
-	/* The kernel would wait in unbind until they are done with it. */
-	if (strcmp(pcidev_driver(root, &u->dev, driver), BIND_VFIO) == 0) {
-		r = bind_unused(root, &u->dev, e);
-		if (r < 0)
-			return r;
-	}
-	return bind_restore(root, &u->dev, &u->binding, e);
+	return r < 0 ? r : bind_restore(root, &u->dev, &u->binding, e);
 }
 
 static int
@@ -211,6 +218,9 @@ undo_down(const struct undo *u, const struct sysroot *root, struct rtnl *r, stru
 
 	if (sriov_ifindex(root, &u->dev, &ifindex) < 0)
 		return 0;
+	n = sriov_unused(root, &u->dev, e); /* they are as good as down with it */
+	if (n < 0)
+		return err_prefix(e, "device %s stays up", pci_addr_format(&u->dev, text));
 	n = vfset_write_up(r, ifindex, false);
 	return n < 0 ? err_sys(e, -n, "device %s cannot be set down again",
 			       pci_addr_format(&u->dev, text))

@@ -6,6 +6,25 @@
 
 #define UNDOS_MAX 64
 
+/* The group of VFIO that another program has, or NULL. */
+static const char *taken;
+
+int __real_sysroot_openat(const struct sysroot *s, int flags, const char *fmt, ...);
+int __wrap_sysroot_openat(const struct sysroot *s, int flags, const char *fmt, ...);
+
+int
+__wrap_sysroot_openat(const struct sysroot *s, int flags, const char *fmt, ...)
+{
+	char path[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	return taken && strcmp(path, taken) == 0 ? -EBUSY
+						 : __real_sysroot_openat(s, flags, "%s", path);
+}
+
 static struct undo undos[UNDOS_MAX];
 static size_t n_undos;
 static char said[2048];
@@ -203,6 +222,74 @@ test_a_setting_that_the_driver_does_not_have(void **state)
 	undo_all();
 }
 
+/* How many of the record's things are left, as the record keeps them. */
+static size_t
+undo_what_can_be(char *words, size_t size)
+{
+	size_t left = n_undos;
+
+	words[0] = '\0';
+	for (size_t i = n_undos; i-- > 0;) {
+		struct err e = {0};
+
+		if (undo_run(&undos[i], &world->r.root, &world->rtnl, &e) == 0)
+			continue;
+		snprintf(words + strlen(words), size - strlen(words), "%s\n", e.text);
+		undos[--left] = undos[i];
+	}
+	memmove(undos, undos + left, (n_undos - left) * sizeof(undos[0]));
+	n_undos -= left;
+	return n_undos;
+}
+
+/* Another site took a function of the same card meanwhile: its link and its settings stay. */
+static void
+test_what_others_use_by_now_stays(void **state)
+{
+	struct provision_pf pf = wanted(3);
+	char words[2048];
+	struct err e = {0};
+	unsigned int n;
+
+	assert_int_equal(apply(&pf, &n, &e), 0);
+	taken = "/dev/vfio/22";
+	assert_true(undo_what_can_be(words, sizeof(words)) >= 2);
+	assert_string_equal(world_read(PF_PATH "/sriov_numvfs"), "3");
+	assert_true(world->up);
+	assert_non_null(strstr(words, "device " PF " stays up: device 0000:01:10.2 is in use: "
+				      "another program has its IOMMU group 22"));
+	taken = NULL;
+	assert_int_equal(undo_what_can_be(words, sizeof(words)), 0);
+	assert_string_equal(world_read(PF_PATH "/sriov_numvfs"), "0");
+	assert_false(world->up);
+}
+
+static void
+test_settings_that_are_others_by_now_stay(void **state)
+{
+	struct provision_pf pf = wanted(3);
+	char words[2048];
+	struct err e = {0};
+	unsigned int n;
+
+	world_numvfs(3);
+	world->up = world->carrier = true;
+	for (unsigned int i = 0; i < 3; i++)
+		world_driver(world_vf(i), NULL);
+	world->vf[2].mac[5] = 7;
+	assert_int_equal(apply(&pf, &n, &e), 0);
+	taken = "/dev/vfio/22";
+	world->vf[2].mac[5] = 9; /* as that other site has it */
+	assert_true(undo_what_can_be(words, sizeof(words)) >= 2);
+	assert_int_equal(world->vf[2].mac[5], 9);
+	assert_int_equal(world->vf[0].vlan, 0);
+	assert_non_null(strstr(words, "virtual function 2: mac is not put back: device "
+				      "0000:01:10.2 is in use"));
+	taken = NULL;
+	assert_int_equal(undo_what_can_be(words, sizeof(words)), 0);
+	assert_int_equal(world->vf[2].mac[5], 7);
+}
+
 static void
 test_what_is_in_use_is_refused(void **state)
 {
@@ -322,6 +409,10 @@ main(void)
 						world_drop),
 		cmocka_unit_test_setup_teardown(test_another_number, world_make, world_drop),
 		cmocka_unit_test_setup_teardown(test_a_setting_that_the_driver_does_not_have,
+						world_make, world_drop),
+		cmocka_unit_test_setup_teardown(test_what_others_use_by_now_stays, world_make,
+						world_drop),
+		cmocka_unit_test_setup_teardown(test_settings_that_are_others_by_now_stay,
 						world_make, world_drop),
 		cmocka_unit_test_setup_teardown(test_what_is_in_use_is_refused, world_make,
 						world_drop),

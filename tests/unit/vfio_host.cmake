@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Virtual functions on the host's side. The kernel is played by the tests.
 unit_test(vfio_provision vfio_host PkgConfig::MNL)
-target_link_options(test_vfio_provision PRIVATE -Wl,--wrap=sysroot_write_str)
+target_link_options(test_vfio_provision PRIVATE
+	-Wl,--wrap=sysroot_write_str,--wrap=sysroot_openat)
 unit_test(vfio_group vfio_host PkgConfig::MNL)
 target_link_options(test_vfio_group PRIVATE -Wl,--wrap=sysroot_write_str)
 unit_test(vfio_fault vfio_host)
