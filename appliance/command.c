@@ -16,9 +16,11 @@ static json_t *
 refusal(const char *kind, const char *fmt, va_list ap)
 {
 	char text[ERR_TEXT_MAX];
+	json_t *j;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	return json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", kind, "error", text);
+	j = json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", kind, "error", text);
+	return j ? j : json_null();
 }
 
 json_t *
@@ -296,39 +298,45 @@ take_timeout(struct command *cmd, const json_t *request)
 	return NULL;
 }
 
+/* To a VNF without a VMM. Never NULL. */
 static json_t *
-check_running(const struct command *cmd)
+answer_idle(const struct vnf *v, const struct action *action)
 {
-	const struct vnf *v = cmd->vnf;
+	json_t *j;
 
-	if (strcmp(cmd->action->name, "status") == 0 &&
-	    (v->result != VNF_RUNNING || v->child.pid <= 0))
-		return json_pack("{s:b, s:o}", "ok", 1, "vnf", command_status(v, NULL));
-	if (v->result != VNF_RUNNING)
-		return command_refusal("conflict", "vnf %s: it does not run (%s)", v->name,
-				       vnf_result_name(v->result));
-	if (v->child.pid <= 0)
+	if (strcmp(action->name, "status") == 0) {
+		j = json_pack("{s:b, s:o}", "ok", 1, "vnf", command_status(v, NULL));
+		return j ? j : json_null();
+	}
+	if (v->result == VNF_RUNNING)
 		return command_refusal("conflict", "vnf %s: it is being started again", v->name);
-	return NULL;
+	return command_refusal("conflict", "vnf %s: it does not run (%s)", v->name,
+			       vnf_result_name(v->result));
 }
 
-/* Fills in what the request says. NULL, or why not. */
-static json_t *
-take_request(struct command *cmd, const json_t *request)
+/* Fills in what the request says. false: *@ret_answer is the answer to it. */
+static bool
+take_request(struct command *cmd, const json_t *request, json_t **ret_answer)
 {
 	const char *name = json_string_value(json_object_get(request, "vnf"));
 	char quoted[QUOTED_LEN], hint[NEAR_HINT_LEN];
 	struct near near = {.word = name};
-	json_t *why;
+	struct vnf *v = name ? find_vnf(cmd->all, name, &near) : NULL;
 
 	if (!name)
-		return command_refusal("invalid", "vnf is missing or not a text");
-	cmd->vnf = find_vnf(cmd->all, name, &near);
-	if (!cmd->vnf)
-		return command_refusal("unknown", "there is no vnf %s%s", text_quote(name, quoted),
-				       near_hint(&near, hint));
-	why = take_operand(cmd, request);
-	return why ? why : take_timeout(cmd, request);
+		*ret_answer = command_refusal("invalid", "vnf is missing or not a text");
+	else if (!v)
+		*ret_answer = command_refusal("unknown", "there is no vnf %s%s",
+					      text_quote(name, quoted), near_hint(&near, hint));
+	if (!v)
+		return false;
+	cmd->vnf = v;
+	*ret_answer = take_operand(cmd, request);
+	if (!*ret_answer)
+		*ret_answer = take_timeout(cmd, request);
+	if (!*ret_answer && (v->result != VNF_RUNNING || v->child.pid <= 0))
+		*ret_answer = answer_idle(v, cmd->action);
+	return !*ret_answer;
 }
 
 static struct command *
@@ -350,41 +358,46 @@ begin(struct commands *c, struct command *cmd)
 	return first;
 }
 
+/* Which action is asked for. NULL: *@ret_answer is the answer, of which "list" has one at once. */
+static const struct action *
+take_action(const struct commands *c, const json_t *request, json_t **ret_answer)
+{
+	const char *name = json_string_value(json_object_get(request, "action"));
+	bool list = name && strcmp(name, "list") == 0;
+	char quoted[QUOTED_LEN], hint[NEAR_HINT_LEN];
+	struct near near = {.word = name};
+	const struct action *action = name && !list ? find_action(name, &near) : NULL;
+
+	if (!name)
+		*ret_answer = command_refusal("invalid", "a request is an object with an action");
+	else if (!list && !action)
+		*ret_answer = command_refusal("invalid", "there is no action %s%s",
+					      text_quote(name, quoted), near_hint(&near, hint));
+	else
+		*ret_answer = check_keys(request, action ? action->operand : OPERAND_NONE, list);
+	if (*ret_answer)
+		return NULL;
+	if (list)
+		*ret_answer = command_list(c);
+	else if (c->n_running == COMMANDS_MAX)
+		*ret_answer =
+			command_refusal("busy", "%d commands run already; try again", COMMANDS_MAX);
+	return *ret_answer ? NULL : action;
+}
+
 struct command *
 command_start(struct commands *c, const json_t *request, command_answer_fn *answer, void *arg)
 {
-	const char *name = json_string_value(json_object_get(request, "action"));
-	char quoted[QUOTED_LEN], hint[NEAR_HINT_LEN];
-	struct near near = {.word = name};
-	struct command *cmd = NULL;
-	const struct action *action = NULL;
-	json_t *why = NULL;
-	bool list = name && strcmp(name, "list") == 0;
+	json_t *early = NULL;
+	const struct action *action = take_action(c, request, &early);
+	struct command *cmd = action ? calloc(1, sizeof(*cmd)) : NULL;
 
-	if (!name)
-		why = command_refusal("invalid", "a request is an object with an action");
-	else if (!list)
-		action = find_action(name, &near);
-	if (!why && !list && !action)
-		why = command_refusal("invalid", "there is no action %s%s",
-				      text_quote(name, quoted), near_hint(&near, hint));
-	if (!why)
-		why = check_keys(request, action ? action->operand : OPERAND_NONE, list);
-	if (!why && list)
-		why = command_list(c);
-	if (!why && c->n_running == COMMANDS_MAX)
-		why = command_refusal("busy", "%d commands run already; try again", COMMANDS_MAX);
-	if (!why)
-		cmd = calloc(1, sizeof(*cmd));
 	if (cmd) {
 		*cmd = (struct command){.all = c, .action = action, .answer = answer, .arg = arg};
-		why = take_request(cmd, request);
+		if (take_request(cmd, request, &early))
+			return begin(c, cmd);
+		free(cmd);
 	}
-	if (!why && cmd)
-		why = check_running(cmd);
-	if (!why && cmd)
-		return begin(c, cmd);
-	free(cmd);
-	answer(arg, why ? why : command_refusal("failed", "no memory"));
+	answer(arg, early ? early : command_refusal("failed", "no memory"));
 	return NULL;
 }

@@ -40,7 +40,7 @@ struct command *command_start(struct commands *c, const json_t *request, command
 /* Nobody waits for the answer any more; what was asked for goes on. */
 void command_forget(struct command *cmd);
 
-/* An answer that nothing was done. NULL without memory. */
+/* An answer that nothing was done; JSON's null when there is no memory for its words. */
 json_t *command_refusal(const char *kind, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

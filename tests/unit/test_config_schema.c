@@ -3,6 +3,7 @@
  * The table itself: its defaults are valid, its rows make sense, the manual page has every one of
  * them, and the manual's example loads.
  */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -125,6 +126,22 @@ test_manual_example(void **state)
 	free(manual);
 }
 
+static void
+test_examples(void **state)
+{
+	glob_t files;
+
+	assert_int_equal(glob("examples/*.yaml", 0, NULL, &files), 0);
+	assert_true(files.gl_pathc >= 3);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char *text = read_text(files.gl_pathv[i]);
+
+		assert_complaints(text, "");
+		free(text);
+	}
+	globfree(&files);
+}
+
 /* Every key of @n is a row of @s; what lies below one that is not supported yet is not looked at. */
 static void
 check_known(const struct config_schema *s, const struct node *n, size_t *later)
@@ -181,6 +198,7 @@ main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_manual_example),
+		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_vocabulary),
 	};
 
