@@ -46,7 +46,8 @@ spec:
 YAML
 
 # Compares the plan with the processes; prints a result a line.
-cat >/run/readback.py <<'PY' 2>/dev/null || true
+readback() {
+	python3 - <<'PY'
 import glob, json, re, subprocess, sys
 
 plan = json.loads(subprocess.check_output(["corelane", "plan", "/run/edge.yaml", "-o", "json"]))
@@ -112,12 +113,13 @@ taken = [v["cpu"] for vnf in plan["vnfs"] for v in vnf["vcpus"]] + [switch["cpu"
 equal("nobody-shares", len(taken), len(set(taken)))
 sys.exit(bad != 0)
 PY
+}
 
 on_server() {
 	run edge
 	check west-ready line edge.log 'west\| guest: ready' 150
 	check east-ready line edge.log 'east\| guest: ready' 150
-	python3 readback.py >readback || true
+	readback >readback || true
 	while read -r line; do
 		case $line in ok*) pass "${line#ok }" ;; *) line=${line#not ok }; fail "${line%% *}" "${line#* }" ;; esac
 	done <readback
