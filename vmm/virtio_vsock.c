@@ -50,13 +50,16 @@ static int
 set_memory(struct vsock *d)
 {
 	const struct mem *m = &d->v.dev.vm->mem;
-	struct {
-		struct vhost_memory head;
-		struct vhost_memory_region region[MEM_REGIONS_MAX];
-	} table = {.head.nregions = m->n};
+	union { /* its last member is an array without a length */
+		struct vhost_memory t;
+		uint8_t room[sizeof(struct vhost_memory) +
+			     MEM_REGIONS_MAX * sizeof(struct vhost_memory_region)];
+	} table;
 
+	memset(&table, 0, sizeof(table));
+	table.t.nregions = m->n;
 	for (unsigned int i = 0; i < m->n; i++)
-		table.region[i] = (struct vhost_memory_region){
+		table.t.regions[i] = (struct vhost_memory_region){
 			.guest_phys_addr = m->region[i].gpa,
 			.memory_size = m->region[i].size,
 			.userspace_addr = (uintptr_t)m->region[i].hva,
