@@ -219,7 +219,9 @@ fake_bytes(uint64_t offset, size_t len)
 	uint64_t region = offset >> 40, at = offset & (FAKE_REGION(1) - 1);
 
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX)
-		return at + len <= sizeof(card.config) ? &card.config[at] : NULL;
+		return at < sizeof(card.config) && len <= sizeof(card.config) - at
+			       ? &card.config[at]
+			       : NULL;
 	if (region >= 6 || at + len > card.bar_size[region] || at + len > FAKE_BAR_BYTES) {
 		card.bad = true;
 		return NULL;
