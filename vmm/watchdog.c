@@ -215,16 +215,27 @@ reset(struct device *dev)
 	pci_fn_reset(&w->fn);
 }
 
+/* 0: it stands still. One that ran out and was not told of yet has next to nothing left. */
+static uint64_t
+left_ns(const struct watchdog *w)
+{
+	struct itimerspec t = {0};
+	uint64_t n;
+
+	timerfd_gettime(w->timer, &t);
+	if (t.it_value.tv_sec || t.it_value.tv_nsec)
+		return (uint64_t)t.it_value.tv_sec * 1000000000u + (uint64_t)t.it_value.tv_nsec;
+	return read(w->timer, &n, sizeof(n)) == sizeof(n);
+}
+
 static void
 pause_device(struct device *dev)
 {
 	struct watchdog *w = container_of(dev, struct watchdog, dev);
-	struct itimerspec t;
 
 	pthread_mutex_lock(&dev->vm->lock);
-	if (!w->paused && timerfd_gettime(w->timer, &t) == 0)
-		w->s.left_ns =
-			(uint64_t)t.it_value.tv_sec * 1000000000u + (uint64_t)t.it_value.tv_nsec;
+	if (!w->paused)
+		w->s.left_ns = left_ns(w);
 	w->paused = true;
 	run_for(w, 0);
 	pthread_mutex_unlock(&dev->vm->lock);

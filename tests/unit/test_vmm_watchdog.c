@@ -193,6 +193,25 @@ time_stands_still_in_a_pause(void **state)
 	assert_int_equal(w->o.f->stats.watchdogs, 1);
 }
 
+/* It ran out, and before the main thread hears of it the machine is paused. */
+static void
+a_pause_hides_no_expiry(void **state)
+{
+	const struct timespec t = {.tv_nsec = 200000000};
+	struct world *w = *state;
+	struct vmm_event ev;
+
+	start(w, 60);
+	nanosleep(&t, NULL);
+	watchdog_ops.pause(w->o.dev);
+	one_device_run(&w->o, 50);
+	assert_int_equal(w->o.f->stats.watchdogs, 0);
+	watchdog_ops.resume(w->o.dev);
+	one_device_run(&w->o, 50);
+	assert_int_equal(w->o.f->stats.watchdogs, 1);
+	assert_true(one_device_event(&w->o, VMM_EV_WATCHDOG, &ev));
+}
+
 /* The fastest that a guest can ask for, for ever. */
 static void
 a_frantic_guest_is_told_of_once(void **state)
@@ -268,6 +287,7 @@ main(void)
 		T(locked),
 		T(told_to_say_nothing),
 		T(time_stands_still_in_a_pause),
+		T(a_pause_hides_no_expiry),
 		T(a_frantic_guest_is_told_of_once),
 		T(noise),
 		cmocka_unit_test_setup_teardown(panic, set_up_panic, tear_down),
