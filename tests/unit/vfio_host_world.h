@@ -69,7 +69,7 @@ world_dir(const char *path)
 static inline void
 world_driver(const char *dev, const char *driver)
 {
-	char path[128], target[128];
+	char path[160], target[160];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", dev);
 	snprintf(target, sizeof(target), "../../drivers/%s", driver ? driver : "");
@@ -79,7 +79,7 @@ world_driver(const char *dev, const char *driver)
 static inline void
 world_group(const char *dev, unsigned int group)
 {
-	char path[128], target[128];
+	char path[160], target[160];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", dev);
 	snprintf(target, sizeof(target), "../../../../kernel/iommu_groups/%u", group);
@@ -106,7 +106,7 @@ world_vf(unsigned int n)
 	static unsigned int next;
 	char *s = name[next++ % 4];
 
-	snprintf(s, PCI_ADDR_LEN, "0000:01:10.%u", n);
+	snprintf(s, PCI_ADDR_LEN, "0000:01:10.%u", n % 8);
 	return s;
 }
 
