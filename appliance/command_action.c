@@ -52,9 +52,11 @@ ask_resume(struct command *cmd)
 	command_ask(cmd, VMM_OP_RESUME, 0, 0);
 }
 
+/* The last word counts: a reboot that the guest has not followed yet is off. */
 static void
 ask_poweroff(struct command *cmd)
 {
+	cmd->vnf->reboot = false;
 	command_ask(cmd, VMM_OP_POWER_BUTTON, 0, 0);
 }
 

@@ -236,8 +236,12 @@ waits_are_bounded(void **state)
 
 	begin(w, "stubborn");
 	w->vnf[0].memory.balloon = true;
+	expect(w, false, "it will be started again when it has",
+	       CMD_WITH("reboot", "\"timeout\": 1"));
+	assert_true(vnf[0].reboot);
 	expect(w, false, "the guest has not powered off within 1 s",
 	       CMD_WITH("poweroff", "\"timeout\": 1"));
+	assert_false(vnf[0].reboot); /* when it does in the end, it stays off */
 	expect(w, false, "it has not started again within 1 s",
 	       CMD_WITH("reset", "\"timeout\": 1"));
 	expect(w, false, "has not let go of the interface within 1 s",
