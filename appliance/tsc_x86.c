@@ -35,7 +35,7 @@ tsc_mark(struct tsc_mark *ret)
 uint64_t
 tsc_hz(const struct tsc_mark *since)
 {
-	struct tsc_mark now;
+	struct tsc_mark now = {0};
 
 	tsc_mark(&now);
 	if (now.ns - since->ns < WINDOW_NS) {
