@@ -21,8 +21,8 @@ a=$(nic 02:00:00:00:0c:01)
 up $a 10.12.0.1/24
 reach 30 10.12.0.9
 say "bound again"
-up $b 10.13.0.1/24; sleep 0.5; ip link set $b down
 reach 60 10.12.0.60
+up $b 10.13.0.1/24; sleep 0.5; ip link set $b down
 ring_at() {
 	devmem $(($(bar $a) + 0x2818)) 32 0
 	devmem $(($(bar $a) + 0x2810)) 32 0
@@ -65,7 +65,7 @@ on_server() {
 	outside host 0 100 10.12.0.9
 	run edge
 	check bound line edge.log 'guest: bound' 120
-	check vectors soon 3 vectors 3 # b has none: its interface is down
+	check vectors soon 3 vectors 3 # b has none: its interface was never up
 	outside host 0 100 10.12.0.50
 	check unbound line edge.log 'guest: unbound'
 	check no-vectors soon 3 vectors 0
