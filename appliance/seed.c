@@ -72,9 +72,9 @@ add_files(struct archive *a, const char *vnf, const struct site_disk *d, struct 
 
 	/*
 	 * The instance is the VNF: a change of its user-data is no new machine, whose host keys would be
-	 * made anew.
+	 * made anew. In quotes, since "on", "null" and "10" are names too.
 	 */
-	snprintf(meta, sizeof(meta), "instance-id: %s\nlocal-hostname: %s\n", vnf, vnf);
+	snprintf(meta, sizeof(meta), "instance-id: \"%s\"\nlocal-hostname: \"%s\"\n", vnf, vnf);
 	r = add_file(a, "meta-data", meta, e);
 	if (r == 0)
 		r = add_file(a, "user-data", d->user_data ? d->user_data : "", e);

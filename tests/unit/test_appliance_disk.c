@@ -303,7 +303,7 @@ seed(const char *user_data, const char *network_data)
 	assert_memory_equal(image + 32768 + 40, "CIDATA  ", 8);
 	assert_memory_equal(image + 34816 + 40, "\0c\0i\0d\0a\0t\0a", 12);
 	text = file_in(image, n, "meta-data");
-	assert_string_equal(text, "instance-id: fw1\nlocal-hostname: fw1\n");
+	assert_string_equal(text, "instance-id: \"fw1\"\nlocal-hostname: \"fw1\"\n");
 	free(text);
 	text = file_in(image, n, "user-data");
 	assert_string_equal(text, user_data ? user_data : "");

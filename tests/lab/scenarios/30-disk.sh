@@ -79,7 +79,7 @@ on_server() {
 	has block-size disks.log 'guest: block: blocks of 512, tools: ro 1'
 	hasnt read-only-stays disks.log 'guest: read-only disk written'
 	has seed-files disks.log 'guest: seed: meta-data network-config user-data'
-	has seed-names disks.log 'guest: seed: local-hostname: linux'
+	has seed-names disks.log 'guest: seed: local-hostname: "linux"'
 	has seed-user-data disks.log 'guest: seed: hostname: of-the-guest'
 	has filesystem disks.log 'guest: filesystem ok'
 	has fio-queues disks.log 'guest: fio queues ok'
