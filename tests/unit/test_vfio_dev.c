@@ -287,12 +287,33 @@ dma(void **state)
 	assert_non_null(strstr(e.text, "refused"));
 }
 
+static void
+dma_iommufd(void **state)
+{
+	struct vfio_dma d = {.io = &fake_io,
+			     .fd = FAKE_IOMMU_FD,
+			     .kind = VMM_IOMMU_IOMMUFD,
+			     .ioas_id = 7};
+	struct err e = {0};
+
+	assert_int_equal(vfio_dma_map(&d, 0x100000000, &d, 0x40000000, &e), 0);
+	assert_int_equal(card.dma[0].iova, 0x100000000);
+	assert_int_equal(card.dma[0].size, 0x40000000);
+	assert_int_equal(vfio_dma_map(&d, 0x100000000, &d, 0x1000, &e), -EEXIST);
+	vfio_dma_unmap(&d, 0x100000000, 0x40000000);
+	assert_int_equal(card.n_dma, 0);
+	card.refuse_dma = ENOMEM;
+	assert_int_equal(vfio_dma_map(&d, 0, &d, 0x200000, &e), -ENOMEM);
+	assert_non_null(strstr(e.text, "cannot be pinned"));
+	assert_false(card.bad);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, set_up)
 	const struct CMUnitTest tests[] = {T(honest), T(absurd), T(left_out), T(irqs),
-					   T(areas),  T(sparse), T(dma)};
+					   T(areas),  T(sparse), T(dma),      T(dma_iommufd)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

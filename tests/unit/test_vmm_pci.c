@@ -336,6 +336,41 @@ limits(void **state)
 	assert_int_equal(pci_fn_add(m->pci, 9, &f), -ENOSPC);
 }
 
+/* What comes and goes a thousand times takes no more room than once, and nobody else's. */
+static void
+again(void **state)
+{
+	struct machine *m = *state;
+	struct pci_fn *fn = &m->card[1].fn;
+	uint64_t home0 = fn->bar[0].base, home2 = fn->bar[2].base;
+	struct card other = {0};
+	struct pci_fn *wide = &other.fn;
+
+	for (int i = 0; i < 20000; i++) {
+		pci_fn_remove(m->pci, fn);
+		pci_fn_init(fn, &m->f->vm, "card", &card_ops, &card_ids);
+		assert_int_equal(pci_fn_bar(fn, 0, 0x8000, false), 0);
+		assert_int_equal(pci_fn_bar(fn, 2, 0x10000, true), 0);
+		assert_int_equal(pci_fn_add(m->pci, 2, fn), 0);
+	}
+	assert_int_equal(fn->bar[0].base, home0);
+	assert_int_equal(fn->bar[2].base, home2);
+	/* Somebody was moved into the gap meanwhile, and has its first place after a reset: both stay free. */
+	pci_fn_remove(m->pci, fn);
+	cf8_write(m, 3, 0x10, 4, (uint32_t)home0);
+	assert_int_equal(m->card[2].fn.bar[0].base, home0);
+	pci_fn_init(wide, &m->f->vm, "wide", &card_ops, &card_ids);
+	assert_int_equal(pci_fn_bar(wide, 0, 0x8000, false), 0);
+	assert_int_equal(pci_fn_bar(wide, 1, 0x8000, false), 0);
+	assert_int_equal(pci_fn_add(m->pci, 9, wide), 0);
+	assert_true(wide->bar[0].mapped && wide->bar[1].mapped);
+	pci_fn_reset(&m->card[2].fn);
+	assert_true(m->card[2].fn.bar[0].mapped && m->card[2].fn.bar[2].mapped);
+	pci_fn_remove(m->pci, wide);
+	pci_fn_init(fn, &m->f->vm, "card", &card_ops, &card_ids);
+	assert_int_equal(pci_fn_add(m->pci, 2, fn), 0);
+}
+
 int
 main(void)
 {
@@ -347,6 +382,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(noise, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(limits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(again, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "vfio/io.h"
+#include "vfio/iommufd_abi.h"
 
 #define FAKE_DEV_FD    1000
 #define FAKE_IOMMU_FD  1001
@@ -167,6 +168,24 @@ fake_dma(bool map, uint64_t iova, uint64_t size)
 	return 0;
 }
 
+/* An address space of iommufd, number 7. */
+static inline int
+fake_iommufd(unsigned long request, const void *arg)
+{
+	const struct iommufd_ioas_map *m = arg;
+	const struct iommufd_ioas_unmap *u = arg;
+	uint32_t want = IOMMUFD_MAP_FIXED_IOVA | IOMMUFD_MAP_WRITEABLE | IOMMUFD_MAP_READABLE;
+
+	if (request == IOMMUFD_IOAS_UNMAP) {
+		card.bad |= u->size != sizeof(*u) || u->ioas_id != 7;
+		return fake_dma(false, u->iova, u->length);
+	}
+	if (request != IOMMUFD_IOAS_MAP)
+		return -ENOTTY;
+	card.bad |= m->size != sizeof(*m) || m->ioas_id != 7 || m->flags != want || !m->user_va;
+	return fake_dma(true, m->iova, m->length);
+}
+
 static inline int
 fake_info(unsigned long request, void *arg)
 {
@@ -202,6 +221,8 @@ fake_ioctl(int fd, unsigned long request, void *arg)
 		return fake_dma(true, m->iova, m->size);
 	if (fd == FAKE_IOMMU_FD && request == VFIO_IOMMU_UNMAP_DMA)
 		return fake_dma(false, u->iova, u->size);
+	if (fd == FAKE_IOMMU_FD)
+		return fake_iommufd(request, arg);
 	if (fd != FAKE_DEV_FD)
 		return -EBADF;
 	if (request == VFIO_DEVICE_SET_IRQS)
