@@ -177,9 +177,11 @@ drop_if(struct kvm_cpuid2 *t, enum vmm_cpu_model model,
 static void
 limit_xsave(struct kvm_cpuid2 *t, enum vmm_cpu_model model)
 {
-	struct kvm_cpuid_entry2 *all = cpuid_find(t, 0xd, 0);
+	struct kvm_cpuid_entry2 *all = cpuid_find(t, 0xd, 0), *amd = cpuid_find(t, 0x80000008, 0);
 	uint32_t size = 512 + 64; /* legacy area and header */
 
+	if (amd && xcr0_of(model) == 0)
+		amd->ebx &= ~BIT(2); /* XSAVEERPTR */
 	if (!all)
 		return;
 	all->eax &= xcr0_of(model);
