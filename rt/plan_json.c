@@ -94,8 +94,8 @@ print_vnf(const struct plan_vnf *pv, const char *sep, FILE *out)
 	print_set(",\n     ", "emulator", &pv->emulator, out);
 	print_key(",\n     ", "vcpus", out);
 	for (unsigned int i = 0; i < vnf->cpu.vcpus; i++)
-		fprintf(out, "%s{\"cpu\": %d, \"priority\": %d}", i ? ", " : "[", pv->cpu[i],
-			pv->priority[i]);
+		fprintf(out, "%s{\"cpu\": %d, \"priority\": %d, \"cell\": %u}", i ? ", " : "[",
+			pv->cpu[i], pv->priority[i], pv->vcpu_cell[i]);
 	fprintf(out, "]}");
 }
 

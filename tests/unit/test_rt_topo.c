@@ -141,6 +141,22 @@ test_live_follows_affinity(void **state)
 }
 
 static void
+test_unreadable_pci(void **state)
+{
+	struct test_root r;
+	struct topo *t = NULL;
+	struct err e = {0};
+
+	root_make(&r);
+	root_put_machine(&r);
+	root_put(&r, "/sys/bus/pci/devices", "no folder\n");
+	assert_int_equal(topo_live(&r.root, &t, &e), -ENOTDIR);
+	assert_null(t);
+	assert_string_equal(e.text, "/sys/bus/pci/devices: Not a directory");
+	root_remove(&r);
+}
+
+static void
 test_captured(void **state)
 {
 	struct test_root r;
@@ -149,7 +165,13 @@ test_captured(void **state)
 
 	root_make(&r);
 	root_put_machine(&r);
+	root_put(&r, "/sys/bus/pci/devices/0000:41:00.0/class", "0x020000\n");
+	root_put(&r, "/sys/bus/pci/devices/0000:41:00.0/sriov_totalvfs", "7\n");
+	root_put(&r, "/sys/bus/pci/devices/0000:41:00.0/numa_node", "1\n");
 	assert_int_equal(topo_live(&r.root, &t, &e), 0);
+	assert_true(t->pfs_known);
+	assert_int_equal(t->n_pfs, 1);
+	assert_int_equal(t->pf[0].node, 1);
 	assert_string_equal(t->source, "the captured host");
 	assert_true(t->live);
 	assert_false(t->virtualised);
@@ -438,6 +460,7 @@ main(void)
 		cmocka_unit_test(test_live_ignores_environment),
 		cmocka_unit_test(test_live_follows_affinity),
 		cmocka_unit_test(test_captured),
+		cmocka_unit_test(test_unreadable_pci),
 		cmocka_unit_test(test_captured_without_nodes),
 		cmocka_unit_test(test_descriptions),
 		cmocka_unit_test(test_largest),
