@@ -139,19 +139,26 @@ inflate(struct balloon *b, uint32_t *pfn, size_t n)
 	}
 }
 
-/* How many of them came out: fewer when the host has no memory for the next one. */
+/*
+ * How many of them came out. The host clears what it gives, and one page may be 1 GiB: one a turn. None,
+ * for the next one: *@ret_none.
+ */
 static size_t
-deflate(struct balloon *b, const uint32_t *pfn, size_t n)
+deflate(struct balloon *b, const uint32_t *pfn, size_t n, bool *ret_none)
 {
-	for (size_t i = 0; i < n; i++) {
+	uint64_t given = b->mem.n_given;
+	size_t i;
+
+	for (i = 0; i < n && b->mem.n_given == given; i++) {
 		int r = balloon_mem_deflate(&b->mem, pfn[i]);
 
 		if (r == -EFAULT)
 			not_ram(b, pfn[i]);
-		else if (r < 0)
-			return i;
+		*ret_none = r == -ENOMEM;
+		if (*ret_none)
+			break;
 	}
-	return n;
+	return i;
 }
 
 /* The guest waits for its page: it may not touch it before we answer. */
@@ -177,6 +184,7 @@ run_pages(struct balloon *b, unsigned int q)
 {
 	struct held *h = &b->held[q];
 	uint32_t pfn[PAGES_A_TURN];
+	bool none = false;
 	size_t n, done;
 	int r = next(b, q);
 
@@ -189,9 +197,9 @@ run_pages(struct balloon *b, unsigned int q)
 	if (q == INFLATE)
 		inflate(b, pfn, n);
 	else
-		done = deflate(b, pfn, n);
+		done = deflate(b, pfn, n, &none);
 	h->done += done * sizeof(*pfn);
-	if (done < n) {
+	if (none) {
 		wait_for_memory(b);
 		return;
 	}

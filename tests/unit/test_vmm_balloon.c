@@ -57,6 +57,12 @@ set_up_1_mib(void **state)
 }
 
 static int
+set_up_64_kib(void **state)
+{
+	return set_up_with(state, 65536, VMM_NIC_NONE);
+}
+
+static int
 set_up_vfio(void **state)
 {
 	return set_up_with(state, 4096, VMM_NIC_VFIO);
@@ -291,6 +297,30 @@ waits_for_a_huge_page(void **state)
 	assert_false(one_device_event(&w->o, VMM_EV_WARNING, &ev));
 }
 
+/* To have one takes the host long: one a turn, whatever the guest asks for at once. */
+static void
+huge_pages_come_one_a_turn(void **state)
+{
+	struct world *w = *state;
+	uint32_t *pfn = mem_at(&w->o.f->vm.mem, BUFFERS, 4 * HIGH_PAGES);
+	const struct seg s = {BUFFERS, 4 * HIGH_PAGES, false};
+
+	one_device_start(&w->o, false, 0);
+	assert_true(tell(w, INFLATE, HIGH_PFN, HIGH_PAGES, 1));
+	assert_int_equal(pages(w, 1), 0);
+	for (uint32_t i = 0; i < HIGH_PAGES; i++)
+		pfn[i] = HIGH_PFN + i;
+	driver_add(&w->o.d[DEFLATE], &s, 1);
+	for (unsigned int turn = 1; turn <= 3; turn++) {
+		w->o.v->ops->kicked(w->o.v, DEFLATE);
+		assert_int_equal(pages(w, 1), 16 * turn);
+	}
+	assert_int_equal(driver_get(&w->o.d[DEFLATE]), -1);
+	one_device_run(&w->o, 50);
+	assert_int_equal(driver_get(&w->o.d[DEFLATE]), 0);
+	assert_int_equal(pages(w, 1), HIGH_PAGES);
+}
+
 static void
 nothing_goes_back(void **state)
 {
@@ -342,6 +372,7 @@ main(void)
 		T(figures, set_up),
 		T(huge_pages_as_a_whole, set_up_huge),
 		T(waits_for_a_huge_page, set_up_1_mib),
+		T(huge_pages_come_one_a_turn, set_up_64_kib),
 		T(nothing_goes_back, set_up_vfio),
 		T(nothing_goes_back, set_up_huge_vhost),
 		T(noise, set_up),
