@@ -80,7 +80,8 @@ struct vfio_nic {
 	bool untold[VFIO_BARS];   /* answers, and the IOMMU does not know it yet */
 	int error_fd, request_fd; /* eventfds: what the host's driver has to say; -1: none */
 	int eject_fd;             /* eventfd: the guest let go; as long as the NIC */
-	bool irq_said;            /* that an interrupt could not be had */
+	/* A guest can bring each about again and again; it is said once a NIC. */
+	bool irq_said, slot_said, reset_said;
 };
 
 /* vfio_pci.c. The function as the guest shall see it, not on the bus yet. 0 or -errno with words. */

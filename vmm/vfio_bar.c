@@ -67,11 +67,14 @@ put_slot(struct vfio_nic *n, struct vfio_place *p, const struct vfio_area *a, ui
 	int slot = kvm_slot_add(n->dev.vm, gpa, a->map, a->size);
 
 	p->slot = slot < 0 ? VFIO_TRAPPED : slot;
-	if (slot < 0)
+	if (slot >= 0)
+		return;
+	if (!n->slot_said)
 		vm_event(n->dev.vm, VMM_EV_WARNING, n->nic,
 			 "%s: no memory slot for a part of its registers (%s): every access to it "
 			 "is an exit",
 			 n->name, strerror(-slot));
+	n->slot_said = true;
 }
 
 /* Lets the machine's other devices reach what answers and was not told to the IOMMU yet. */

@@ -127,7 +127,10 @@ vfio_pci_reset(struct vfio_nic *n)
 	n->command = 0; /* whatever it is now */
 	put_command(n);
 	vfio_irq_start(n);
-	if (r < 0 && r != -ENOTTY)
+	if (r == 0 || r == -ENOTTY)
+		return;
+	if (!n->reset_said)
 		vm_event(n->dev.vm, VMM_EV_WARNING, n->nic, "%s: cannot be reset: %s", n->name,
 			 strerror(-r));
+	n->reset_said = true;
 }

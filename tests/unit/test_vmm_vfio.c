@@ -160,8 +160,11 @@ all_trapped(void **state)
 	kvm.refuse_slots = -ENOSPC;
 	plug(w, 1);
 	base = cfg(w, 0, 0x10, 4) & ~0xfu;
-	for (unsigned int i = 0; i < 3; i++)
+	for (unsigned int i = 0; i < 3; i++) {
 		mmio(w, base + 8, 4, i);
+		cfg_write(w, 0, 0x04, 2, 0); /* a guest that would like it to be said again */
+		cfg_write(w, 0, 0x04, 2, 2);
+	}
 	assert_int_equal(card.bar[0][8], 2);
 	assert_int_equal(events(w, VMM_EV_WARNING), 1);
 	unplug_all(w);
@@ -222,7 +225,8 @@ function_reset(void **state)
 	vfio_nic_ops.reset(w->nic[0]); /* the machine's */
 	assert_int_equal(card.resets, 2);
 	card.refuse_reset = EIO;
-	cfg_write(w, 0, at + 8, 2, 0x8000);
+	for (int i = 0; i < 3; i++)
+		cfg_write(w, 0, at + 8, 2, 0x8000);
 	assert_int_equal(events(w, VMM_EV_WARNING), 1);
 }
 
