@@ -106,7 +106,7 @@ world_vf(unsigned int n)
 	static unsigned int next;
 	char *s = name[next++ % 4];
 
-	snprintf(s, PCI_ADDR_LEN, "0000:01:10.%u", n % 8);
+	snprintf(s, PCI_ADDR_LEN, "0000:01:10.%c", (char)('0' + n % 8));
 	return s;
 }
 
