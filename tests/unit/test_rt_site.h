@@ -140,6 +140,33 @@ site_vf(struct site_vnf *v, size_t device)
 	return i;
 }
 
+/* Two nodes of @cores cores, a physical function on each and one that has no node. */
+static inline struct topo *
+two_nodes(int cores)
+{
+	struct topo *t = host_make(2, cores, 1);
+
+	host_pf(t, 0, 7);
+	host_pf(t, 1, 7);
+	host_pf(t, -1, 7);
+	return t;
+}
+
+/* A VNF with a virtual function of the host's physical function @pf; all of them are declared. */
+static inline struct site_vnf *
+one_vnf(struct test_site *s, const struct topo *t, unsigned int vcpus, size_t pf)
+{
+	struct site_vnf *v;
+
+	site_init(s);
+	for (size_t i = 0; i < t->n_pfs; i++)
+		site_device(s, t, i, 4);
+	v = site_add(s, vcpus, 64 * MIB, false);
+	v->numa_nics = true;
+	site_vf(v, pf);
+	return v;
+}
+
 /* Plans, frees the host, checks the verdict and that the words contain @words. */
 static inline void
 expect_refusal(struct topo *t, const struct test_site *s, int code, const char *words)
