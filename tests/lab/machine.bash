@@ -140,9 +140,10 @@ machine_command() {
 programs() {
 	local program lib
 	mkdir -p "$work/lab/libs"
+	[ "$bin" != "$repo/build/debian13/bin" ] || return 0
 	for program in "$bin"/corelane*; do
 		[ -x "$program" ] || continue
-		{ ldd "$program" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; }
+		{ ldd "$program" 2>/dev/null || true; } | awk '$2 == "=>" && $3 ~ "^/" {print $3}'
 	done | sort -u | while read -r lib; do
 		[ -e "$tree/usr/lib/x86_64-linux-gnu/$(basename "$lib")" ] ||
 			cp -L "$lib" "$work/lab/libs/"
