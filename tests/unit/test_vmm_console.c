@@ -3,6 +3,7 @@
 #include "tests/unit/vmm_device.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define F_MULTIPORT VIRTIO_BIT(1)
@@ -20,6 +21,7 @@ struct world {
 	struct one_device o;
 	char folder[32], path[2][64];
 	int hvc0;                  /* our end */
+	int listener;              /* the device's, of the first port */
 	unsigned int given, taken; /* control buffers */
 	uint64_t errors;
 };
@@ -46,6 +48,7 @@ set_up(void **state)
 		f->start.fd[1 + i].index = i;
 		assert_int_equal(fdmsg_listen(w->path[i], SOCK_STREAM, &f->vm.fds[1 + i]), 0);
 	}
+	w->listener = f->vm.fds[1];
 	one_device_init(&w->o, f, &virtio_console_ops);
 	*state = w;
 	return 0;
@@ -419,6 +422,32 @@ a_pause_holds_everything(void **state)
 	close(a);
 }
 
+/* A client for whom there is no descriptor waits; and until there is one, nothing spins. */
+static void
+no_descriptor_left(void **state)
+{
+	struct world *w = *state;
+	struct rlimit old, none;
+	int a, lowest;
+
+	one_device_start(&w->o, false, F_MULTIPORT);
+	introduce(w);
+	a = client(w, 0);
+	lowest = dup(a);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){(rlim_t)lowest, old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(vm_accept(&w->o.f->vm, w->listener), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(w->o.f->stats.accept_errors, 1);
+	assert_int_equal(w->o.f->vm.loop.resting, 1);
+	one_device_run(&w->o, 400);
+	hear(w, 1, OPEN, 1, "");
+	assert_int_equal(w->o.f->vm.loop.resting, 0);
+	close(a);
+}
+
 static void
 hostile_control(void **state)
 {
@@ -489,6 +518,7 @@ main(void)
 		T(a_slow_client_loses_nothing),
 		T(a_reset_starts_over),
 		T(a_pause_holds_everything),
+		T(no_descriptor_left),
 		T(hostile_control),
 		T(no_room_for_a_message),
 		cmocka_unit_test(not_a_socket),
