@@ -88,6 +88,28 @@ want_fd(int sock)
 	return 0;
 }
 
+/* Asks five times, as when a back end takes each connection and closes it at once. */
+static int
+want_again(int sock)
+{
+	const struct msg_head want = {.magic = VMM_NICFD_MAGIC,
+				      .version = VMM_MSG_VERSION,
+				      .size = sizeof(struct vmm_nic_fd)};
+	struct vmm_nic_fd msg;
+	size_t n;
+	int fd;
+
+	for (int i = 0; i < 5; i++) {
+		event(sock, VMM_EV_NIC_WANTS_FD, 0, "");
+		if (fdmsg_recv(sock, &want, &msg, &fd, 1, &n) < 0 || n != 1)
+			return 91;
+		close(fd);
+		event(sock, VMM_EV_NIC_UP, 0, "");
+		event(sock, VMM_EV_NIC_DOWN, 0, "");
+	}
+	return 0;
+}
+
 /* A guest that panicked and then hung: what is asked of the VMM then is its end, and is printed. */
 static int
 unwell(int sock)
@@ -211,6 +233,8 @@ act(int sock, const char *what)
 			pause();
 	if (strcmp(what, "serve") == 0)
 		return serve();
+	if (strcmp(what, "wants-again") == 0)
+		return want_again(sock);
 	if (strcmp(what, "unwell") == 0)
 		return unwell(sock);
 	if (strcmp(what, "deaf") == 0) {

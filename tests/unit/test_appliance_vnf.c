@@ -295,6 +295,29 @@ a_back_end_may_come_back(void **state)
 	unlink(b.path);
 }
 
+/* One that closes each connection at once is tried more and more slowly. */
+static void
+a_back_end_that_closes_at_once(void **state)
+{
+	struct world *w = *state;
+	uint64_t from = evloop_now();
+	char path[100];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/backend.sock", w->base);
+	snprintf(w->nic[0].socket, sizeof(w->nic[0].socket), "%s", path);
+	w->nic[0].kind = IF_VHOST_USER;
+	w->nic[0].role = SOCKET_CONNECT;
+	assert_int_equal(fdmsg_listen(path, SOCK_STREAM, &fd), 0);
+	begin(w, "wants-again");
+	world_run(w);
+	assert_int_equal(v.result, VNF_POWERED_OFF);
+	assert_true(evloop_now() - from >= (50 + 100 + 200 + 400 + 800) * 1000000ull);
+	vnf_fini(&v);
+	close(fd);
+	unlink(path);
+}
+
 static void
 sockets_elsewhere_are_removed_too(void **state)
 {
@@ -369,6 +392,7 @@ main(void)
 		TEST(lines_go_into_the_console_log),
 		TEST(stops_when_asked_and_is_killed_when_it_does_not),
 		TEST(a_back_end_may_come_back),
+		TEST(a_back_end_that_closes_at_once),
 		TEST(sockets_elsewhere_are_removed_too),
 		TEST(somebody_elses_socket_is_left_alone),
 		TEST(what_cannot_start_leaves_nothing_open),
