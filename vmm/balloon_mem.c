@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "vmm/mem_populate.h"
 
 static bool
 huge(const struct balloon_mem *b)
@@ -144,8 +145,8 @@ balloon_mem_deflate(struct balloon_mem *b, uint64_t pfn)
 	if (!b->give || !huge(b))
 		return 0;
 	if (get(b->given, page / (size / BALLOON_PAGE))) {
-		if (fallocate(r->fd, 0, (off_t)(r->fd_offset + align_down(gpa - r->gpa, size)),
-			      (off_t)size) < 0)
+		/* Through the mapping: fallocate(2) knows nothing of the node that it is bound to. */
+		if (mem_populate_page(b->mem, r->hva + align_down(gpa - r->gpa, size)) < 0)
 			return -ENOMEM;
 		set(b->given, page / (size / BALLOON_PAGE), false);
 		b->n_given--;

@@ -77,7 +77,10 @@ bind_span(const struct mem *m, const struct mem_span *s, struct err *e)
 		return err_set(e, EINVAL, "memory: there is no NUMA node %d", node);
 	mask[(unsigned int)node / (8 * sizeof(long))] |= 1ul
 							 << (unsigned int)node % (8 * sizeof(long));
-	/* The policy sticks to the memfd, so it also holds for pages that a back end would touch. */
+	/*
+	 * Of small pages the policy sticks to the memfd, so it also holds for those that a back end touches
+	 * first; huge ones are populated through this mapping, whose it is.
+	 */
 	if (syscall(SYS_mbind, mem_at(m, s->gpa, s->size), s->size, MPOL_BIND, mask,
 		    (unsigned long)NODES_MAX, 0) < 0)
 		return err_sys(e, errno, "memory: cannot bind to NUMA node %d", node);

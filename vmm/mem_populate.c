@@ -45,6 +45,23 @@ find_chunk(const struct job *j, uint64_t index, uint8_t **ret_addr, uint64_t *re
 	return false;
 }
 
+static int
+touch(uint8_t *addr, uint64_t len)
+{
+	int r;
+
+	do
+		r = madvise(addr, len, MADV_POPULATE_WRITE);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int
+mem_populate_page(const struct mem *m, uint8_t *page)
+{
+	return touch(page, m->page_size);
+}
+
 /*
  * A hugepage is asked for by its last 4 KiB: Linux clears the part that was asked for last, so that it
  * is in the cache, and goes towards it. Upwards, that takes less than half the time of downwards.
@@ -55,16 +72,11 @@ populate(uint8_t *addr, uint64_t len, uint64_t page_size)
 	bool huge = page_size > PAGE_SMALL;
 	uint64_t step = huge ? page_size : len, part = huge ? PAGE_SMALL : len;
 
-	for (uint64_t end = step; end <= len; end += step) {
-		int r;
+	int r = 0;
 
-		do
-			r = madvise(addr + end - part, part, MADV_POPULATE_WRITE);
-		while (r < 0 && errno == EINTR);
-		if (r < 0)
-			return -errno;
-	}
-	return 0;
+	for (uint64_t end = step; end <= len && r == 0; end += step)
+		r = touch(addr + end - part, part);
+	return r;
 }
 
 static void *

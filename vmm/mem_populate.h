@@ -11,6 +11,9 @@
  */
 int mem_populate(const struct mem *m, struct err *e);
 
+/* One page of it that was given back; where the mapping is bound to. 0 or -errno. */
+int mem_populate_page(const struct mem *m, uint8_t *page);
+
 /* "2 MiB": for messages. */
 const char *mem_page_name(uint64_t page_size);
 
