@@ -13,4 +13,7 @@ target_link_options(test_vfio_iommu PRIVATE -Wl,--wrap=sysroot_write_str,--wrap=
 if(TARGET appliance)
 	unit_test(appliance_sriov appliance PkgConfig::MNL)
 	target_link_options(test_appliance_sriov PRIVATE -Wl,--wrap=sysroot_write_str,--wrap=lseek)
+	unit_test(appliance_vf appliance PkgConfig::MNL)
+	target_link_options(test_appliance_vf PRIVATE
+		-Wl,--wrap=sysroot_write_str,--wrap=rtnl_open,--wrap=ioctl)
 endif()
