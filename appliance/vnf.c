@@ -232,15 +232,16 @@ static void
 start_again(struct vnf *v, const char *what)
 {
 	uint64_t now = evloop_now();
-	uint64_t *oldest = &v->reset_ns[v->resets % RESETS_MAX];
+	uint64_t *oldest = &v->reset_ns[v->own_resets % RESETS_MAX];
 
-	if (v->resets >= RESETS_MAX && now - *oldest < RESETS_WITHIN_NS) {
+	if (v->own_resets >= RESETS_MAX && now - *oldest < RESETS_WITHIN_NS) {
 		snprintf(v->detail, sizeof(v->detail), "%s %d times in %d s", what, RESETS_MAX + 1,
 			 (int)(RESETS_WITHIN_NS / 1000000000));
 		finish(v, VNF_FAULTED);
 		return;
 	}
 	*oldest = now;
+	v->own_resets++;
 	start_now(v);
 }
 

@@ -77,7 +77,8 @@ struct vnf {
 	struct console_log log;
 	struct vnf_health health;
 	unsigned int resets;           /* times the guest was started again */
-	uint64_t reset_ns[8];          /* when, the latest of them */
+	unsigned int own_resets;       /* those that nobody asked for... */
+	uint64_t reset_ns[8];          /* ...and when, the latest of them */
 	const struct vmm_stats *stats; /* mapped read-only; written by the VMM; NULL before start */
 	json_t *json;                  /* array: what the guest printed as JSON; NULL: not kept */
 	size_t json_bytes, json_dropped;

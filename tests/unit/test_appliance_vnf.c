@@ -96,6 +96,32 @@ resets_are_followed_but_not_for_ever(void **state)
 	vnf_fini(&v);
 }
 
+/* The second to the fifth are the operator's. */
+static void
+order_the_next(void *arg, const struct vmm_event *ev)
+{
+	struct vnf *its = arg;
+
+	if (!ev)
+		its->ordered = its->resets < 5;
+}
+
+static void
+ordered_resets_are_not_the_guests(void **state)
+{
+	struct vnf_watch watch = {.saw = order_the_next, .arg = &v};
+	struct world *w = *state;
+
+	begin(w, "reset");
+	vnf_watch_add(&v, &watch);
+	world_run(w);
+	assert_int_equal(v.result, VNF_FAULTED);
+	assert_int_equal(v.resets, 9);
+	assert_non_null(strstr(v.detail, "reset itself 6 times"));
+	vnf_watch_del(&v, &watch);
+	vnf_fini(&v);
+}
+
 /* The result carries the words; who hears of it logs them, once. */
 static void
 a_failed_restart_is_told_once(void **state)
@@ -386,6 +412,7 @@ main(void)
 		TEST(a_power_off_is_the_normal_end),
 		TEST(every_other_end_has_a_name),
 		TEST(resets_are_followed_but_not_for_ever),
+		TEST(ordered_resets_are_not_the_guests),
 		TEST(a_failed_restart_is_told_once),
 		TEST(a_watchdog_is_acted_upon),
 		TEST(a_vmm_that_hangs_too),
