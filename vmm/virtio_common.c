@@ -168,6 +168,7 @@ enable_queue(struct virtio_dev *v, unsigned int index)
 		return;
 	}
 	q->enabled = true;
+	virtio_doorbell(v, index);
 	if (v->started && v->ops->queue_changed)
 		v->ops->queue_changed(v, index);
 }

@@ -205,9 +205,20 @@ bar_moved(struct pci_fn *f, unsigned int bar, bool mapped, uint64_t base)
 	if (mapped)
 		v->notify_base = base + AT_NOTIFY;
 	for (unsigned int q = 0; q < v->n_queues; q++)
-		queue_doorbell(v, q, mapped);
+		queue_doorbell(v, q, mapped && v->s.queue[q].enabled);
 	if (!mapped)
 		v->notify_base = 0;
+}
+
+/*
+ * Not before: a guest that asks for the sizes of BARs switches decoding off and on a dozen times, and each
+ * doorbell made or taken away is a grace period of KVM's. Once there, it stays as long as the BAR does.
+ */
+void
+virtio_doorbell(struct virtio_dev *v, unsigned int q)
+{
+	if (v->notify_base)
+		queue_doorbell(v, q, true);
 }
 
 /* --- configuration space --- */

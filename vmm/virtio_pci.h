@@ -16,6 +16,8 @@ void virtio_common_write(struct virtio_dev *v, uint64_t offset, unsigned int siz
 void virtio_common_reset(struct virtio_dev *v);
 /* Puts the kick eventfds into the loop, if the device wants to hear of them. 0 or -errno. */
 int virtio_serve_watch(struct virtio_dev *v);
+/* Queue @q was enabled: from now on its kicks go past user space, if KVM can do that. */
+void virtio_doorbell(struct virtio_dev *v, unsigned int q);
 /* Tells the device to let go of its rings, if it has them. */
 void virtio_stop(struct virtio_dev *v);
 
