@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 title "from the command to the guest's userspace: corelane run against QEMU q35"
 machine seconds=900 pages_2m=320
-ROUNDS=${ROUNDS:-7}
+LAB_ROUNDS=${LAB_ROUNDS:-7}
 
 # The same kernel, initrd, memory, VF and console for both.
 guest linux generic igbvf virtio_net <<'SH'
@@ -68,7 +68,7 @@ ours, theirs = (statistics.median(times[name]) for name in ("corelane", "qemu"))
 print("median corelane %d ms, qemu %d ms, ratio %.2f" % (ours, theirs, ours / theirs))
 sys.exit(ours / theirs > 0.7)
 PY
-	python3 race.py "$ROUNDS" "$(vf 0 0)" 2>&1 | tee /lab/out || true
+	python3 race.py "$LAB_ROUNDS" "$(vf 0 0)" 2>&1 | tee /lab/out || true
 	check ratio-at-most-0.7 sh -c "tail -n 1 /lab/out | awk '/^median/ {exit \$NF > 0.7} !/^median/ {exit 1}'"
 	say "$(tail -n 1 /lab/out)"
 }
