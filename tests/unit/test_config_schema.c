@@ -195,10 +195,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_manual),
-		cmocka_unit_test(test_manual_example),
-		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_rows),           cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_manual_example), cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_vocabulary),
 	};
 
