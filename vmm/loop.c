@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 
 #define BATCH 16
@@ -73,15 +73,6 @@ loop_change(struct loop *l, int fd, uint32_t events)
 	return control(l, EPOLL_CTL_MOD, slot, events);
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 void
 loop_rest(struct loop *l, int fd, uint32_t events, unsigned int ms)
 {
@@ -90,7 +81,7 @@ loop_rest(struct loop *l, int fd, uint32_t events, unsigned int ms)
 	if (slot < 0 || loop_change(l, fd, 0) < 0)
 		return;
 	l->source[slot].events = events;
-	l->source[slot].rest_ns = now_ns() + ms * 1000000ull;
+	l->source[slot].rest_ns = clock_now_ns() + ms * 1000000ull;
 	l->resting++;
 }
 
@@ -102,7 +93,7 @@ wake_rested(struct loop *l)
 
 	if (!l->resting)
 		return -1;
-	now = now_ns();
+	now = clock_now_ns();
 	for (int i = 0; i < LOOP_SOURCES_MAX; i++) {
 		struct loop_source *s = &l->source[i];
 

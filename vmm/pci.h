@@ -126,6 +126,13 @@ void pci_fn_reset(struct pci_fn *f);
 uint32_t pci_fn_read(struct pci_fn *f, unsigned int offset, unsigned int size);
 void pci_fn_write(struct pci_fn *f, unsigned int offset, unsigned int size, uint32_t value);
 
+/* Whether an access to [@offset, +@size) reaches one of the bytes [@at, +@len). */
+static inline bool
+pci_touches(unsigned int offset, unsigned int size, unsigned int at, unsigned int len)
+{
+	return offset < at + len && at < offset + size;
+}
+
 /* Little-endian fields of a byte array. */
 uint32_t pci_get(const uint8_t *config, unsigned int offset, unsigned int size);
 void pci_put(uint8_t *config, unsigned int offset, unsigned int size, uint32_t value);

@@ -13,12 +13,6 @@
 
 #define EXP_CTL_RESET 0x80 /* in the second byte */
 
-static bool
-touches(unsigned int offset, unsigned int size, unsigned int at, unsigned int len)
-{
-	return offset < at + len && at < offset + size;
-}
-
 /* Memory decoding is always on: vfio_bar.c says why. */
 static void
 put_command(struct vfio_nic *n)
@@ -39,18 +33,18 @@ config_written(struct pci_fn *f, unsigned int offset, unsigned int size)
 	struct vfio_nic *n = container_of(f, struct vfio_nic, fn);
 	uint8_t *c = f->config;
 
-	if (n->exp_cap && touches(offset, size, n->exp_cap + 9, 1) &&
+	if (n->exp_cap && pci_touches(offset, size, n->exp_cap + 9, 1) &&
 	    c[n->exp_cap + 9] & EXP_CTL_RESET) {
 		vfio_pci_reset(n);
 		return;
 	}
-	if (touches(offset, size, PCI_R_COMMAND, 2))
+	if (pci_touches(offset, size, PCI_R_COMMAND, 2))
 		put_command(n);
-	if (n->x.cap && touches(offset, size, n->x.cap + 2, 2)) {
+	if (n->x.cap && pci_touches(offset, size, n->x.cap + 2, 2)) {
 		msix_control(&n->msix, (uint16_t)pci_get(c, n->x.cap + 2, 2));
 		vfio_msix_sync(n);
 	}
-	if (n->msi.cap && touches(offset, size, n->msi.cap + 2, 12))
+	if (n->msi.cap && pci_touches(offset, size, n->msi.cap + 2, 12))
 		vfio_msi_sync(n);
 }
 

@@ -15,9 +15,9 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "vmm/vhost_user_plan.h"
 
 int
@@ -363,10 +363,7 @@ vhost_user_ring(struct vhost_user *vu, unsigned int i, const struct vhost_user_r
 static int64_t
 now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)(clock_now_ns() / 1000000);
 }
 
 /* Waits for the answer that is due. 0, or the connection is as good as dead. */

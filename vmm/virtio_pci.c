@@ -239,12 +239,6 @@ window(struct virtio_dev *v, uint64_t *ret_offset, unsigned int *ret_size)
 	return true;
 }
 
-static bool
-touches(unsigned int offset, unsigned int size, unsigned int at, unsigned int len)
-{
-	return offset < at + len && at < offset + size;
-}
-
 static void
 config_read(struct pci_fn *f, unsigned int offset, unsigned int size)
 {
@@ -252,7 +246,7 @@ config_read(struct pci_fn *f, unsigned int offset, unsigned int size)
 	uint64_t at;
 	unsigned int len;
 
-	if (touches(offset, size, v->cfg_cap + 16u, 4) && window(v, &at, &len))
+	if (pci_touches(offset, size, v->cfg_cap + 16u, 4) && window(v, &at, &len))
 		pci_put(f->config, v->cfg_cap + 16u, 4, (uint32_t)bar_read(f, BAR, at, len));
 }
 
@@ -263,9 +257,9 @@ config_written(struct pci_fn *f, unsigned int offset, unsigned int size)
 	uint64_t at;
 	unsigned int len;
 
-	if (touches(offset, size, v->msix_cap + 2u, 2))
+	if (pci_touches(offset, size, v->msix_cap + 2u, 2))
 		msix_control(&v->msix, (uint16_t)pci_get(f->config, v->msix_cap + 2u, 2));
-	if (touches(offset, size, v->cfg_cap + 16u, 4) && window(v, &at, &len))
+	if (pci_touches(offset, size, v->cfg_cap + 16u, 4) && window(v, &at, &len))
 		bar_write(f, BAR, at, len, pci_get(f->config, v->cfg_cap + 16u, len));
 }
 

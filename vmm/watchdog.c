@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "vmm/pci.h"
 #include "vmm/stats.h"
 #include "vmm/virtio.h"
@@ -68,15 +69,6 @@ of(struct pci_fn *f)
 	return container_of(f, struct watchdog, fn);
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* --- time --- */
 
 /* 0 stands still. */
@@ -113,7 +105,7 @@ expired(void *arg, uint32_t events)
 {
 	struct watchdog *w = arg;
 	struct vm *vm = w->dev.vm;
-	uint64_t n, now = now_ns();
+	uint64_t n, now = clock_now_ns();
 	bool tell;
 
 	pthread_mutex_lock(&vm->lock);
@@ -178,7 +170,7 @@ config_written(struct pci_fn *f, unsigned int offset, unsigned int size)
 	struct watchdog *w = of(f);
 	bool was = w->s.enabled;
 
-	if (offset > C_LOCK || offset + size <= C_LOCK || w->s.locked)
+	if (!pci_touches(offset, size, C_LOCK, 1) || w->s.locked)
 		return;
 	w->s.enabled = f->config[C_LOCK] & LOCK_ENABLE;
 	if (f->config[C_LOCK] & LOCK_LOCKED) {
