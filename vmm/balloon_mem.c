@@ -184,6 +184,38 @@ balloon_mem_forget(struct balloon_mem *b)
 	if (!b->in)
 		return;
 	memset(b->in, 0, bytes / BALLOON_PAGE / 8 + 1);
-	memset(b->given, 0, bytes / b->mem->page_size / 8 + 1);
-	b->n_given = 0;
+	b->owing = b->n_given > 0;
+}
+
+static uint8_t *
+huge_page(const struct mem *m, uint64_t i)
+{
+	uint64_t at = i * m->page_size;
+	unsigned int k = 0;
+
+	for (; at >= m->region[k].size; k++) /* what was given is in one of them */
+		at -= m->region[k].size;
+	return m->region[k].hva + at;
+}
+
+int
+balloon_mem_regain(struct balloon_mem *b)
+{
+	uint64_t size = b->mem->page_size, n = bytes_of(b->mem) / size;
+
+	for (uint64_t k = 0; b->owing && k < n; k++) {
+		uint64_t i = (b->next + k) % n;
+
+		/* The guest may have put it into its new balloon meanwhile: there it may stay. */
+		if (!get(b->given, i) || all_in(b, i * (size / BALLOON_PAGE)))
+			continue;
+		b->next = i + 1; /* another node may have one where this one's has none */
+		if (mem_populate_page(b->mem, huge_page(b->mem, i)) < 0)
+			return -ENOMEM;
+		set(b->given, i, false);
+		b->n_given--;
+		return 1;
+	}
+	b->owing = false;
+	return 0;
 }

@@ -21,6 +21,8 @@ struct balloon_mem {
 	uint8_t *in;      /* huge pages: a bit a small page that is in the balloon; owned */
 	uint8_t *given;   /* a bit a huge page that the host has back; owned */
 	uint64_t n_given; /* bits set in it */
+	bool owing;       /* some that are given are not in the balloon any more */
+	uint64_t next;    /* huge page that balloon_mem_regain() looks at first */
 };
 
 /* 0 or -ENOMEM. */
@@ -34,7 +36,12 @@ int balloon_mem_deflate(struct balloon_mem *b, uint64_t pfn);
 /* @len bytes at @p, inside one region, are not used for now. With huge pages: nothing. Bytes given back. */
 uint64_t balloon_mem_report(struct balloon_mem *b, const void *p, uint64_t len);
 
-/* The guest started over without telling: the balloon is empty. */
+/*
+ * The guest started over without telling: the balloon is empty. Huge pages that the host has are owed to
+ * the guest, which may touch any from now on.
+ */
 void balloon_mem_forget(struct balloon_mem *b);
+/* Takes one that is owed from the host. 1: had; 0: none is owed; -ENOMEM: it has none for it now. */
+int balloon_mem_regain(struct balloon_mem *b);
 
 #endif

@@ -66,7 +66,7 @@ struct balloon {
 	struct balloon_mem mem;
 	uint64_t ram; /* bytes */
 	struct balloon_config c;
-	bool told_no_memory;
+	bool told_no_memory, told_owing;
 	uint64_t free, available;
 };
 
@@ -161,19 +161,19 @@ deflate(struct balloon *b, const uint32_t *pfn, size_t n, bool *ret_none)
 	return i;
 }
 
-/* The guest waits for its page: it may not touch it before we answer. */
+/* @then: what comes of it until there is one. */
 static void
-wait_for_memory(struct balloon *b)
+wait_for_memory(struct balloon *b, bool *told, const char *then)
 {
 	struct vm *vm = b->v.dev.vm;
 
-	if (!b->told_no_memory)
+	if (!*told)
 		vm_event(
 			vm, VMM_EV_WARNING, 0,
 			"balloon: the host has no free page of %llu KiB to give back to the guest, "
-			"which waits for it; free some",
-			(unsigned long long)b->mem.mem->page_size / 1024);
-	b->told_no_memory = true;
+			"which %s; free some",
+			(unsigned long long)b->mem.mem->page_size / 1024, then);
+	*told = true;
 	virtio_kick(&b->v, DEFLATE);
 	loop_rest(&vm->loop, b->v.kick[DEFLATE], EPOLLIN, NO_MEMORY_REST);
 }
@@ -200,7 +200,8 @@ run_pages(struct balloon *b, unsigned int q)
 		done = deflate(b, pfn, n, &none);
 	h->done += done * sizeof(*pfn);
 	if (none) {
-		wait_for_memory(b);
+		/* It may not touch its page before we answer. */
+		wait_for_memory(b, &b->told_no_memory, "waits for it");
 		return;
 	}
 	if (h->done + sizeof(*pfn) > h->b.out_len)
@@ -277,11 +278,30 @@ run_stats(struct balloon *b)
 	}
 }
 
+/*
+ * A driver that is gone left pages with the host that the next one takes for RAM: one a turn, whether there
+ * is a driver or not. Whether this turn was spent on it.
+ */
+static bool
+regain(struct balloon *b)
+{
+	int r = b->v.paused ? 0 : balloon_mem_regain(&b->mem);
+
+	if (r < 0)
+		wait_for_memory(b, &b->told_owing,
+				"started over and ends where it touches a page that is not there");
+	if (r > 0)
+		virtio_kick(&b->v, DEFLATE);
+	return r > 0;
+}
+
 static void
 kicked(struct virtio_dev *v, unsigned int q)
 {
 	struct balloon *b = of(v);
 
+	if (q == DEFLATE && regain(b))
+		return;
 	if (!virtio_active(v, q))
 		return;
 	if (q <= DEFLATE)
@@ -340,7 +360,7 @@ status(struct device *dev, struct vmm_reply *reply)
 
 /* --- the device --- */
 
-/* Its queues are gone: a driver that starts over begins with an empty balloon. */
+/* Its queues are gone: a driver that starts over begins with an empty balloon (kexec, or one that crashed). */
 static void
 stop(struct virtio_dev *v)
 {
@@ -351,6 +371,8 @@ stop(struct virtio_dev *v)
 	b->c.actual = 0;
 	b->free = b->available = 0;
 	balloon_mem_forget(&b->mem);
+	if (b->mem.owing)
+		virtio_kick(v, DEFLATE);
 }
 
 static uint64_t

@@ -264,6 +264,9 @@ huge_pages_as_a_whole(void **state)
 	assert_int_equal(balloon_mem_inflate(&m, 300, 1), 0);
 	assert_int_equal(pages(w, 0), 0);
 	balloon_mem_forget(&m);
+	assert_int_equal(balloon_mem_regain(&m), 1);
+	assert_int_equal(pages(w, 0), 512);
+	assert_int_equal(balloon_mem_regain(&m), 0);
 	assert_int_equal(m.n_given, 0);
 	assert_int_equal(balloon_mem_report(&m, w->o.f->vm.mem.region[0].hva, HUGE), 0);
 	assert_int_equal(balloon_mem_inflate(&m, 1ull << 40, 1), -EFAULT);
@@ -314,6 +317,59 @@ huge_pages_come_one_a_turn(void **state)
 	one_device_run(&w->o, 50);
 	assert_int_equal(driver_get(&w->o.d[DEFLATE]), 0);
 	assert_int_equal(pages(w, 1), HIGH_PAGES);
+}
+
+/* A driver that is gone without a word: what it gave is had again before the next one touches it. */
+static void
+had_again_after_a_reset(void **state)
+{
+	struct world *w = *state;
+
+	one_device_start(&w->o, false, 0);
+	assert_true(tell(w, INFLATE, HIGH_PFN, HIGH_PAGES, 1));
+	assert_int_equal(pages(w, 1), 0);
+	virtio_reset(w->o.v);
+	for (unsigned int turn = 1; turn <= 3; turn++) { /* and none at once: the lock is held */
+		w->o.v->ops->kicked(w->o.v, DEFLATE);
+		assert_int_equal(pages(w, 1), 16 * turn);
+	}
+	virtio_device_pause(w->o.dev);
+	one_device_run(&w->o, 20);
+	assert_int_equal(pages(w, 1), 16 * 3); /* nobody touches memory */
+	virtio_device_resume(w->o.dev);
+	one_device_run(&w->o, 50);
+	assert_int_equal(pages(w, 1), HIGH_PAGES);
+	/* A second driver has the pages in its balloon before their turn: they stay there. */
+	one_device_start(&w->o, false, 0);
+	assert_true(tell(w, INFLATE, HIGH_PFN, HIGH_PAGES, 1));
+	virtio_reset(w->o.v);
+	one_device_start(&w->o, false, 0);
+	one_device_add(&w->o, INFLATE, BUFFERS, 4 * 16, false);
+	w->o.v->ops->kicked(w->o.v, INFLATE);
+	one_device_run(&w->o, 50);
+	assert_int_equal(pages(w, 1), HIGH_PAGES - 16);
+}
+
+/* The host has none for it: that is said, and it is tried again. */
+static void
+owed_after_a_reset(void **state)
+{
+	struct world *w = *state;
+	struct mem_region *r = &w->o.f->vm.mem.region[1];
+	struct vmm_event ev;
+
+	one_device_start(&w->o, false, 0);
+	assert_true(tell(w, INFLATE, HIGH_PFN, HIGH_PAGES, 1));
+	assert_int_equal(mprotect(r->hva, FAKE_HIGH, PROT_READ), 0);
+	virtio_reset(w->o.v);
+	one_device_run(&w->o, 20);
+	assert_true(one_device_event(&w->o, VMM_EV_WARNING, &ev));
+	assert_non_null(strstr(ev.text, "no free page of 1024 KiB"));
+	assert_non_null(strstr(ev.text, "started over"));
+	assert_int_equal(mprotect(r->hva, FAKE_HIGH, PROT_READ | PROT_WRITE), 0);
+	one_device_run(&w->o, 700);
+	assert_int_equal(pages(w, 1), HIGH_PAGES);
+	assert_false(one_device_event(&w->o, VMM_EV_WARNING, &ev));
 }
 
 static void
@@ -368,6 +424,8 @@ main(void)
 		T(huge_pages_as_a_whole, set_up_huge),
 		T(waits_for_a_huge_page, set_up_1_mib),
 		T(huge_pages_come_one_a_turn, set_up_64_kib),
+		T(had_again_after_a_reset, set_up_64_kib),
+		T(owed_after_a_reset, set_up_1_mib),
 		T(nothing_goes_back, set_up_vfio),
 		T(nothing_goes_back, set_up_huge_vhost),
 		T(noise, set_up),
