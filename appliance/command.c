@@ -88,6 +88,13 @@ on_late(void *arg)
 }
 
 static void
+refused(struct command *cmd, const struct vmm_reply *reply)
+{
+	command_take_back(cmd);
+	command_fail(cmd, "conflict", "vnf %s: %s", cmd->vnf->name, reply->text);
+}
+
+static void
 on_reply(void *arg, const struct vmm_reply *reply)
 {
 	struct command *cmd = arg;
@@ -96,7 +103,7 @@ on_reply(void *arg, const struct vmm_reply *reply)
 		command_fail(cmd, "failed", "vnf %s: its VMM ended before it had answered",
 			     cmd->vnf->name);
 	else if (reply->error)
-		command_fail(cmd, "conflict", "vnf %s: %s", cmd->vnf->name, reply->text);
+		refused(cmd, reply);
 	else if (cmd->action->replied)
 		cmd->action->replied(cmd, reply);
 	else if (!cmd->action->saw)

@@ -101,6 +101,15 @@ ask_reset(struct command *cmd)
 		v->ordered = false;
 }
 
+void
+command_take_back(struct command *cmd)
+{
+	if (cmd->action->start == ask_reboot)
+		cmd->vnf->reboot = false;
+	else if (cmd->action->start == ask_reset)
+		cmd->vnf->ordered = false;
+}
+
 /* First this VMM's end, then the next one's start. */
 static void
 wait_again(struct command *cmd, const struct vmm_event *ev)

@@ -47,6 +47,9 @@ void command_fail(struct command *cmd, const char *kind, const char *fmt, ...) P
 /* Asks the VMM; the command fails when that cannot be done, and then false is returned. */
 bool command_ask(struct command *cmd, enum vmm_op op, uint32_t index, uint64_t value);
 
+/* The VMM refuses: what was noted of the VNF for the end that will not come is off. */
+void command_take_back(struct command *cmd);
+
 /* "running", "paused" or how it ended. */
 const char *command_state(const struct vnf *v, const struct vmm_reply *reply);
 json_t *command_list(const struct commands *c);

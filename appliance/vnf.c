@@ -326,8 +326,22 @@ kill_now(void *arg)
 {
 	struct vnf *v = arg;
 
-	log_warn("vnf %s: does not stop; killed", v->name);
+	log_warn("vnf %s: its VMM does not end; killed", v->name);
 	child_kill(&v->child, SIGKILL);
+}
+
+void
+vnf_end(struct vnf *v, enum vmm_op op, unsigned int patience_ms)
+{
+	uint64_t now = evloop_now(), due = v->kill_timer.at_ns;
+
+	if (due)
+		patience_ms =
+			MIN_OF(patience_ms, due > now ? (unsigned int)((due - now) / 1000000) : 0);
+	if (patience_ms == 0 || vnf_ctl_call(v, op, 0, 0, NULL) < 0)
+		child_kill(&v->child, SIGKILL);
+	else
+		evloop_timer(v->env->loop, &v->kill_timer, patience_ms, kill_now, v);
 }
 
 void
@@ -339,12 +353,8 @@ vnf_stop(struct vnf *v, unsigned int patience_ms)
 		finish(v, VNF_STOPPED);
 		return;
 	}
-	if (v->child.pid <= 0)
-		return;
-	if (patience_ms == 0 || vnf_ctl_call(v, VMM_OP_STOP, 0, 0, NULL) < 0)
-		child_kill(&v->child, SIGKILL);
-	else
-		evloop_timer(v->env->loop, &v->kill_timer, patience_ms, kill_now, v);
+	if (v->child.pid > 0)
+		vnf_end(v, VMM_OP_STOP, patience_ms);
 }
 
 /* Our VMM is gone: if somebody still listens there, it is theirs. */

@@ -48,6 +48,9 @@ struct vnf_health { /* over all lives of the VMM that have ended */
 	uint64_t watchdogs, panics, rx_no_buffer, accept_errors, balloon_reported;
 	int tap[VMM_NICS_MAX]; /* our own hold of its taps, to ask them at its end; -1 */
 	bool restart;          /* the watchdog wants the one that is about to end started again */
+	unsigned int
+		unheeded; /* expiries of a watchdog without an action, since the last word of them */
+	uint64_t told_ns; /* when that was; 0: never */
 };
 
 struct vnf {
@@ -101,6 +104,12 @@ void vnf_stop(struct vnf *v, unsigned int patience_ms);
 
 /* Kills what runs, frees everything, removes sockets that the declaration put elsewhere. */
 void vnf_fini(struct vnf *v);
+
+/*
+ * Asks the VMM to end; SIGKILL after @patience_ms, or at once when it cannot be asked or is given no time.
+ * Asked again it has no more time than it had.
+ */
+void vnf_end(struct vnf *v, enum vmm_op op, unsigned int patience_ms);
 
 const char *vnf_result_name(enum vnf_result r);
 

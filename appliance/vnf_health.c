@@ -2,14 +2,14 @@
 #include "appliance/vnf_health.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "appliance/tap.h"
 #include "base/log.h"
 
-#define PATIENCE_MS 5000 /* from a request to SIGKILL */
+#define PATIENCE_MS 5000           /* from a request to SIGKILL */
+#define QUIET_NS    60000000000ull /* between two lines about what is not acted upon */
 
 void
 vnf_health_panic(struct vnf *v, const char *text)
@@ -17,22 +17,24 @@ vnf_health_panic(struct vnf *v, const char *text)
 	log_err("vnf %s: %s", v->name, text);
 }
 
+/* A guest that runs on with such a watchdog lets it expire again and again. */
 static void
-kill_now(void *arg)
+nothing_is_done(struct vnf *v)
 {
-	struct vnf *v = arg;
+	struct vnf_health *h = &v->health;
+	uint64_t now = evloop_now();
 
-	log_warn("vnf %s: its VMM does not end; killed", v->name);
-	child_kill(&v->child, SIGKILL);
-}
-
-static void
-end_vmm(struct vnf *v, enum vmm_op op)
-{
-	if (vnf_ctl_call(v, op, 0, 0, NULL) < 0)
-		child_kill(&v->child, SIGKILL);
+	h->unheeded++;
+	if (h->told_ns && now - h->told_ns < QUIET_NS)
+		return;
+	if (h->unheeded > 1)
+		log_warn("vnf %s: its watchdog expired; nothing is done, as declared; %u times "
+			 "since this was last said",
+			 v->name, h->unheeded);
 	else
-		evloop_timer(v->env->loop, &v->kill_timer, PATIENCE_MS, kill_now, v);
+		log_warn("vnf %s: its watchdog expired; nothing is done, as declared", v->name);
+	h->told_ns = now;
+	h->unheeded = 0;
 }
 
 void
@@ -40,20 +42,21 @@ vnf_health_watchdog(struct vnf *v)
 {
 	int r = 0;
 
-	if (v->stopping || v->health.restart)
+	/* Who has been asked to end goes on expiring until it does. */
+	if (v->stopping || v->health.restart || v->kill_timer.at_ns)
 		return;
 	switch (v->env->plan->vnf[v->index].vnf->watchdog) {
 	case WATCHDOG_NONE:
-		log_warn("vnf %s: its watchdog expired; nothing is done, as declared", v->name);
+		nothing_is_done(v);
 		break;
 	case WATCHDOG_RESTART:
 		log_warn("vnf %s: its watchdog expired; starting it again", v->name);
 		v->health.restart = true;
-		end_vmm(v, VMM_OP_RESET);
+		vnf_end(v, VMM_OP_RESET, PATIENCE_MS);
 		break;
 	case WATCHDOG_POWEROFF:
 		log_warn("vnf %s: its watchdog expired; turning it off", v->name);
-		end_vmm(v, VMM_OP_STOP);
+		vnf_end(v, VMM_OP_STOP, PATIENCE_MS);
 		break;
 	case WATCHDOG_PAUSE:
 		log_warn("vnf %s: its watchdog expired; paused: \"corelane vnf %s resume\" lets it "

@@ -18,6 +18,7 @@
 
 static struct vmm_start start;
 static int fds[FDMSG_FDS_MAX];
+static bool refuses; /* to be turned off or reset */
 
 static int
 take(enum vmm_fd_role role)
@@ -155,6 +156,10 @@ obey_one(int sock, int c, const struct vmm_req *req, bool stubborn, int *ret_sta
 	} else if (req->op == VMM_OP_PAUSE || req->op == VMM_OP_RESUME) {
 		reply.state = req->op == VMM_OP_PAUSE ? VMM_STATE_PAUSED : VMM_STATE_RUNNING;
 	}
+	if (refuses && (req->op == VMM_OP_POWER_BUTTON || req->op == VMM_OP_RESET)) {
+		reply.error = EAGAIN;
+		snprintf(reply.text, sizeof(reply.text), "not now");
+	}
 	if (req->op == VMM_OP_BALLOON)
 		reply.balloon.target = req->value;
 	else if (!stubborn && reply.balloon.actual != reply.balloon.target)
@@ -168,7 +173,8 @@ obey_one(int sock, int c, const struct vmm_req *req, bool stubborn, int *ret_sta
 	}
 	*ret_status = req->op == VMM_OP_RESET ? EXIT_GUEST_RESET : EXIT_OK;
 	return req->op == VMM_OP_STOP ||
-	       (!stubborn && (req->op == VMM_OP_RESET || req->op == VMM_OP_POWER_BUTTON));
+	       (!stubborn && !refuses &&
+		(req->op == VMM_OP_RESET || req->op == VMM_OP_POWER_BUTTON));
 }
 
 /* Does what it is asked to do, or only says so. */
@@ -242,8 +248,17 @@ act(int sock, const char *what)
 		for (;;)
 			pause();
 	}
-	if (strcmp(what, "obey") == 0 || strcmp(what, "stubborn") == 0)
-		return obey(sock, what[0] == 's');
+	if (strcmp(what, "deaf-again") == 0) /* and its watchdog goes on */
+		for (;;) {
+			event(sock, VMM_EV_WATCHDOG, 0, "");
+			usleep(300000);
+		}
+	if (strcmp(what, "stubborn") == 0)
+		return obey(sock, true);
+	if (strcmp(what, "obey") == 0 || strcmp(what, "refuse") == 0) {
+		refuses = what[0] == 'r';
+		return obey(sock, false);
+	}
 	if (strcmp(what, "lie") == 0)
 		return lie();
 	if (strcmp(what, "wants") == 0)

@@ -164,6 +164,21 @@ powers_off(void **state)
 	end(w);
 }
 
+/* A VMM that says no has changed nothing: an ordinary power-off later is one. */
+static void
+refusals_leave_nothing_behind(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, "refuse");
+	expect(w, false, "vnf fw1: not now", CMD("reboot"));
+	assert_false(vnf[0].reboot);
+	expect(w, false, "vnf fw1: not now", CMD("reset"));
+	assert_false(vnf[0].ordered);
+	expect(w, true, "vnf fw1: stopped", CMD("stop"));
+	end(w);
+}
+
 /* Also many times in a row: only a guest's own resets are a bad sign. */
 static void
 reboots_and_resets(void **state)
@@ -308,11 +323,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(requests_are_checked), TEST(tells_what_runs),
-		TEST(pauses_and_resumes),   TEST(powers_off),
-		TEST(reboots_and_resets),   TEST(detaches_and_attaches),
-		TEST(waits_are_bounded),    TEST(fills_the_balloon_and_resizes),
-		TEST(vmms_that_are_broken), TEST(not_too_many_at_once),
+		TEST(requests_are_checked),
+		TEST(tells_what_runs),
+		TEST(pauses_and_resumes),
+		TEST(powers_off),
+		TEST(reboots_and_resets),
+		TEST(refusals_leave_nothing_behind),
+		TEST(detaches_and_attaches),
+		TEST(waits_are_bounded),
+		TEST(fills_the_balloon_and_resizes),
+		TEST(vmms_that_are_broken),
+		TEST(not_too_many_at_once),
 	};
 
 	return cmocka_run_group_tests_name("commands", tests, NULL, NULL);

@@ -207,6 +207,33 @@ a_vmm_that_hangs_too(void **state)
 	vnf_fini(&v);
 }
 
+static void
+stop_it(void *arg)
+{
+	vnf_stop(arg, 0);
+}
+
+/* Nor does it get more time each time that its watchdog expires. */
+static void
+a_vmm_that_hangs_and_barks(void **state)
+{
+	struct world *w = *state;
+	struct evtimer t = {0};
+
+	evloop_timer(&w->loop, &t, 9000, stop_it, &v);
+	guest_hangs(w, WATCHDOG_POWEROFF, "deaf-again");
+	evloop_timer_off(&w->loop, &t);
+	assert_int_equal(v.result, VNF_KILLED);
+	vnf_fini(&v);
+	/* Without an action it is said once, and then counted for a while. */
+	evloop_timer(&w->loop, &t, 1500, stop_it, &v);
+	guest_hangs(w, WATCHDOG_NONE, "deaf-again");
+	assert_int_equal(v.result, VNF_STOPPED);
+	assert_true(v.health.told_ns);
+	assert_in_range(v.health.unheeded, 1, 5);
+	vnf_fini(&v);
+}
+
 /* Everything that it prints is in its log too. */
 static void
 lines_go_into_the_console_log(void **state)
@@ -416,6 +443,7 @@ main(void)
 		TEST(a_failed_restart_is_told_once),
 		TEST(a_watchdog_is_acted_upon),
 		TEST(a_vmm_that_hangs_too),
+		TEST(a_vmm_that_hangs_and_barks),
 		TEST(lines_go_into_the_console_log),
 		TEST(stops_when_asked_and_is_killed_when_it_does_not),
 		TEST(a_back_end_may_come_back),
