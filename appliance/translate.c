@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The planner's figure suffices for so many queue pairs; vhost wants about this much for each more. */
 #define SWITCH_QUEUES_INCLUDED 24
@@ -173,6 +174,19 @@ translate_add_fd(struct handin *h, enum vmm_fd_role role, unsigned int index, in
 	h->fd[n] = fd;
 	h->start.n_fds = n + 1;
 	return 0;
+}
+
+int
+translate_give_fd(struct handin *h, enum vmm_fd_role role, unsigned int index, int fd,
+		  struct err *e)
+{
+	int r = translate_add_fd(h, role, index, fd);
+
+	if (r == 0)
+		return 0;
+	close(fd);
+	return err_set(e, -r, "vnf %s: more than %d descriptors; declare fewer interfaces or disks",
+		       h->start.name, FDMSG_FDS_MAX);
 }
 
 const struct plan_port *

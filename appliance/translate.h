@@ -29,6 +29,10 @@ int translate_vnf(const struct plan *plan, size_t vnf, const char *extra, struct
 /* -ENOSPC when there are too many. */
 int translate_add_fd(struct handin *h, enum vmm_fd_role role, unsigned int index, int fd);
 
+/* The same for an fd that nobody else has: closed when there are too many. 0, or -ENOSPC in words. */
+int translate_give_fd(struct handin *h, enum vmm_fd_role role, unsigned int index, int fd,
+		      struct err *e);
+
 /* The plan's port of that interface, or NULL when the switch has nothing to do with it. */
 const struct plan_port *translate_port(const struct plan *plan, size_t vnf, size_t interface);
 

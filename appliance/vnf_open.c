@@ -17,26 +17,13 @@
 #include "base/log.h"
 
 static int
-add(struct handin *h, enum vmm_fd_role role, unsigned int index, int fd, struct err *e)
-{
-	int r = translate_add_fd(h, role, index, fd);
-
-	if (r < 0) {
-		close(fd);
-		return err_set(e, -r, "vnf %s: more than %d descriptors", h->start.name,
-			       FDMSG_FDS_MAX);
-	}
-	return 0;
-}
-
-static int
 add_file(struct handin *h, enum vmm_fd_role role, const char *path, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(e, errno, "vnf %s: %s", h->start.name, path);
-	return add(h, role, 0, fd, e);
+	return translate_give_fd(h, role, 0, fd, e);
 }
 
 static int
@@ -71,7 +58,7 @@ add_pipe(struct handin *h, enum vmm_fd_role role, int *ret_ours, struct err *e)
 		close(p[1]);
 		return r;
 	}
-	r = add(h, role, 0, p[1], e);
+	r = translate_give_fd(h, role, 0, p[1], e);
 	if (r < 0) {
 		close(p[0]);
 		return r;
@@ -103,7 +90,7 @@ add_stats(struct handin *h, const struct vmm_stats **ret, struct err *e)
 		return r;
 	}
 	*ret = p;
-	return add(h, VMM_FD_STATS, 0, fd, e);
+	return translate_give_fd(h, VMM_FD_STATS, 0, fd, e);
 }
 
 static int
@@ -124,7 +111,7 @@ add_control(const struct run_env *env, size_t vnf, struct handin *h, int *ret_ou
 		close(fd);
 		return err_sys(e, -r, "vnf %s: control socket %s", h->start.name, path);
 	}
-	return add(h, VMM_FD_CONTROL, 0, fd, e);
+	return translate_give_fd(h, VMM_FD_CONTROL, 0, fd, e);
 }
 
 int
@@ -247,7 +234,7 @@ add_nics(const struct run_env *env, size_t vnf, int *fds, struct handin *h, stru
 		}
 		if (fd < 0)
 			return fd;
-		r = add(h, VMM_FD_NIC, (unsigned int)i, fd, e);
+		r = translate_give_fd(h, VMM_FD_NIC, (unsigned int)i, fd, e);
 		if (r < 0)
 			return r;
 	}
@@ -260,8 +247,10 @@ add_kvm(const struct run_env *env, struct handin *h, struct err *e)
 	int fd = sysroot_openat(env->root, O_RDWR, "/dev/kvm");
 
 	if (fd < 0)
-		return err_sys(e, -fd, "/dev/kvm");
-	return add(h, VMM_FD_KVM, 0, fd, e);
+		return err_set(e, -fd, "vnf %s: /dev/kvm: %s; %s", h->start.name, strerror(-fd),
+			       fd == -ENOENT ? "load kvm_intel or kvm_amd"
+					     : "run as root or join the group kvm");
+	return translate_give_fd(h, VMM_FD_KVM, 0, fd, e);
 }
 
 void

@@ -38,12 +38,9 @@ vnf_open_disks(const struct run_env *env, size_t vnf, struct handin *h, struct e
 
 		if (open_disk(v, d, &fd, e) < 0)
 			return err_prefix(e, "vnf %s, disk %s", v->name, d->name);
-		r = translate_add_fd(h, VMM_FD_DISK, (unsigned int)i, fd);
-		if (r < 0) {
-			close(fd);
-			return err_set(e, -r, "vnf %s: more than %d descriptors", v->name,
-				       FDMSG_FDS_MAX);
-		}
+		r = translate_give_fd(h, VMM_FD_DISK, (unsigned int)i, fd, e);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -3,19 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static int
-add(struct handin *h, enum vmm_fd_role role, unsigned int index, int fd, struct err *e)
-{
-	int r = translate_add_fd(h, role, index, fd);
-
-	if (r == 0)
-		return 0;
-	close(fd);
-	return err_set(e, -r, "vnf %s: more than %d descriptors", h->start.name, FDMSG_FDS_MAX);
-}
 
 /* The guest sees /dev/virtio-ports/NAME; here it is a socket for one client at a time. */
 static int
@@ -34,7 +24,7 @@ add_port(const struct run_env *env, size_t vnf, unsigned int i, struct handin *h
 	r = fdmsg_listen(path, SOCK_STREAM, &fd);
 	if (r < 0)
 		return err_sys(e, -r, "vnf %s, port %s: %s", v->name, v->console.port[i], path);
-	return add(h, VMM_FD_PORT, i, fd, e);
+	return translate_give_fd(h, VMM_FD_PORT, i, fd, e);
 }
 
 static int
@@ -43,8 +33,12 @@ add_vsock(const struct run_env *env, struct handin *h, struct err *e)
 	int fd = sysroot_openat(env->root, O_RDWR, "/dev/vhost-vsock");
 
 	if (fd < 0)
-		return err_sys(e, -fd, "vnf %s: vsock: /dev/vhost-vsock", h->start.name);
-	return add(h, VMM_FD_VSOCK, 0, fd, e);
+		return err_set(e, -fd, "vnf %s: vsock: /dev/vhost-vsock: %s; %s", h->start.name,
+			       strerror(-fd),
+			       fd == -ENOENT || fd == -ENODEV
+				       ? "load vhost_vsock"
+				       : "run as root or join the group kvm");
+	return translate_give_fd(h, VMM_FD_VSOCK, 0, fd, e);
 }
 
 int
