@@ -118,7 +118,8 @@ static void
 fail_run(struct vcpu *v, int error)
 {
 	stats_inc(&v->stats->exits[VMM_EXIT_FAIL]);
-	vm_event(v->vm, VMM_EV_FAULT, v->index, "vcpu %u: KVM_RUN: %s", v->index, strerror(error));
+	vm_event(v->vm, VMM_EV_FAULT, v->index, "vcpu %u: KVM_RUN: %s%s", v->index, strerror(error),
+		 error == EFAULT ? " (it touched memory that the host has no page for)" : "");
 	vm_stop(v->vm, EXIT_GUEST_FAULT);
 }
 
