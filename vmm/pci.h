@@ -117,6 +117,8 @@ int pci_fn_cap(struct pci_fn *f, uint8_t id, const void *body, unsigned int len)
  * -EBUSY: slot taken; -ENOSPC: no room for its BARs. pci_fn_remove() takes it off.
  */
 int pci_fn_add(struct pci *p, unsigned int slot, struct pci_fn *f);
+/* After -ENOSPC: the BAR that there was no room for. */
+const struct pci_bar *pci_fn_homeless(const struct pci_fn *f);
 void pci_fn_remove(struct pci *p, struct pci_fn *f);
 
 /* Configuration space to what it was after pci_fn_add(). */

@@ -295,6 +295,15 @@ bars_assign(const struct pci *p, struct pci_fn *f)
 	return 0;
 }
 
+const struct pci_bar *
+pci_fn_homeless(const struct pci_fn *f)
+{
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		if (f->bar[i].size && pci_get(f->initial, PCI_R_BAR0 + 4 * i, 4) == 0)
+			return &f->bar[i];
+	return NULL;
+}
+
 int
 pci_fn_add(struct pci *p, unsigned int slot, struct pci_fn *f)
 {

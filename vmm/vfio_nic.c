@@ -98,6 +98,21 @@ remove_device(struct vfio_nic *n)
 	vfio_dev_close(&n->v);
 }
 
+/* @error of pci_fn_add() in words. Always negative. */
+static int
+no_place(const struct vfio_nic *n, int error, struct err *e)
+{
+	const struct pci_bar *b = error == -ENOSPC ? pci_fn_homeless(&n->fn) : NULL;
+
+	if (!b)
+		return err_sys(e, -error, "%s: no place on the PCI bus", n->name);
+	return err_set(e, ENOSPC,
+		       "%s: no place for BAR %u of its device, which is %llu KiB: all devices of a "
+		       "guest share %llu MiB; use a device with smaller BARs, or fewer devices",
+		       n->name, b->index, (unsigned long long)b->size >> 10,
+		       GPA_PCI_BARS_SIZE >> 20);
+}
+
 static int
 add_device(struct vfio_nic *n, int fd, struct err *e)
 {
@@ -127,7 +142,7 @@ add_device(struct vfio_nic *n, int fd, struct err *e)
 	pthread_mutex_unlock(&vm->lock);
 	if (r == 0)
 		return 0;
-	err_sys(e, -r, "%s: no place on the PCI bus", n->name);
+	no_place(n, r, e);
 	remove_device(n);
 	return r;
 }
