@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "vmm/msix.h"
+#include "vmm/vfio.h"
 
 /* --- what the guest sees --- */
 
@@ -299,15 +300,60 @@ peers(void **state)
 	assert_false(card.bad);
 }
 
+/* A device's own words say which BAR it is, and what would do. */
+static void
+large_bars(void **state)
+{
+	struct world *w = *state;
+	struct err e = {0};
+
+	card.bar_size[3] = 1ull << 30;
+	assert_int_equal(try_plug(w, &e), -ENOSPC);
+	assert_non_null(
+		strstr(e.text, "nic wan0: no place for BAR 3 of its device, which is 1048576 KiB"));
+	assert_non_null(strstr(e.text, "share 512 MiB"));
+	assert_int_equal(card.closed, 1);
+	assert_int_equal(card.maps, 0);
+}
+
+/* As many NICs as there may be, each with more vectors than it can get: none goes without. */
+static void
+vectors_are_shared(void **state)
+{
+	static const struct {
+		unsigned int nics, vectors;
+	} row[] = {{1, 64}, {6, 64}, {8, 48}, {16, 24}};
+	struct world *w = *state;
+
+	fake_put(0x72, 2, 127);
+	card.irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 128;
+	kvm.refuse_slots = -ENOSPC;
+	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		struct msix other;
+
+		plug(w, row[i].nics);
+		for (unsigned int k = 0; k < row[i].nics; k++) {
+			const struct vfio_nic *n = container_of(w->nic[k], struct vfio_nic, dev);
+
+			assert_int_equal(n->msix.n, row[i].vectors);
+		}
+		/* What the other devices may need at most. */
+		assert_int_equal(msix_init(&other, &w->f->vm, "disks", 64), 0);
+		msix_fini(&other);
+		unplug_all(w);
+	}
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-		T(identity),       T(capabilities),  cmocka_unit_test(hostile_capabilities),
-		T(registers),      T(all_trapped),   T(command),
-		T(function_reset), T(without_reset), T(memory_once),
-		T(no_memory),      T(peers),
+		T(identity),           T(capabilities),  cmocka_unit_test(hostile_capabilities),
+		T(registers),          T(all_trapped),   T(command),
+		T(function_reset),     T(without_reset), T(memory_once),
+		T(no_memory),          T(peers),         T(large_bars),
+		T(vectors_are_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 #include "vmm/pci.h"
 #include "vmm/virtio.h"
 
-#define WORLD_NICS 2
+#define WORLD_NICS VMM_NICS_MAX
 
 struct kvm_slot_seen {
 	bool used;
