@@ -54,23 +54,13 @@ vnf_vf_open(const struct run_env *env, size_t vnf, struct vnf_vfs *v, struct err
 	if (r < 0)
 		return r;
 	r = iommu_open(env->root, addr, (size_t)n, &v->iommu, e);
+	if (r < 0 && v->iommu.failed == (size_t)n)
+		return err_prefix(e, "vnf %s: its virtual functions",
+				  env->plan->vnf[vnf].vnf->name);
 	if (r < 0)
 		return err_prefix(e, "vnf %s, interface %s", env->plan->vnf[vnf].vnf->name,
-				  nic_name(env, &env->plan->vf[vf[0]]));
+				  nic_name(env, &env->plan->vf[vf[v->iommu.failed]]));
 	v->used = true;
-	return 0;
-}
-
-static int
-add(struct handin *h, enum vmm_fd_role role, unsigned int index, int fd, struct err *e)
-{
-	int r = translate_add_fd(h, role, index, fd);
-
-	if (r < 0) {
-		close(fd);
-		return err_set(e, -r, "vnf %s: more than %d descriptors", h->start.name,
-			       FDMSG_FDS_MAX);
-	}
 	return 0;
 }
 
@@ -102,14 +92,15 @@ vnf_vf_hand_in(const struct run_env *env, size_t vnf, const struct vnf_vfs *v, s
 		   0); /* ours stays: later devices are put in through it */
 	if (fd < 0)
 		return err_sys(e, errno, "vnf %s: its IOMMU context", h->start.name);
-	r = add(h, VMM_FD_IOMMU, 0, fd, e);
+	r = translate_give_fd(h, VMM_FD_IOMMU, 0, fd, e);
 	if (r < 0)
 		return r;
 	n = find(env, vnf, vf, addr, e);
 	for (int i = 0; r == 0 && i < n; i++) {
 		r = open_device(env, vf[i], &addr[i], v, &fd, e);
 		if (r == 0)
-			r = add(h, VMM_FD_NIC, (unsigned int)env->plan->vf[vf[i]].interface, fd, e);
+			r = translate_give_fd(h, VMM_FD_NIC,
+					      (unsigned int)env->plan->vf[vf[i]].interface, fd, e);
 	}
 	return n < 0 ? n : r;
 }

@@ -87,7 +87,13 @@ bind_vfio(const struct sysroot *root, const struct pci_addr *a, struct err *e)
 	if (r < 0)
 		return err_sys(e, -r, "device %s: driver_override", dev);
 	r = settle(root, a, dev, BIND_VFIO);
-	return r < 0 ? err_sys(e, -r, "device %s: driver " BIND_VFIO " does not take it", dev) : 0;
+	if (r == 0)
+		return 0;
+	pcidev_driver(root, a, now);
+	return err_set(e, -r,
+		       "device %s: driver " BIND_VFIO " does not take it (%s), %s has it now; the "
+		       "kernel's log (dmesg) says why: no IOMMU in use, for instance",
+		       dev, strerror(-r), now[0] ? now : "no driver");
 }
 
 int

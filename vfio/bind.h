@@ -36,4 +36,7 @@ int bind_restore(const struct sysroot *root, const struct pci_addr *a, const str
  */
 int bind_unused(const struct sysroot *root, const struct pci_addr *a, struct err *e);
 
+/* Who has @path open: "process 4711 (qemu-system-x86)", or "another program" when none is to be seen. Returns @buf. */
+const char *bind_opener(const struct sysroot *root, const char *path, char *buf, size_t size);
+
 #endif

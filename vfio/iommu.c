@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vfio/bind.h"
 #include "vfio/iommufd_abi.h"
 #include "vfio/pcidev.h"
 
@@ -97,7 +98,7 @@ static int
 add_group(const struct sysroot *root, struct iommu *c, unsigned int number, struct err *e)
 {
 	struct vfio_group_status st = {.argsz = sizeof(st)};
-	char path[32];
+	char path[32], who[64];
 	int fd, r;
 
 	for (size_t i = 0; i < c->n_groups; i++)
@@ -108,7 +109,10 @@ add_group(const struct sysroot *root, struct iommu *c, unsigned int number, stru
 	snprintf(path, sizeof(path), "/dev/vfio/%u", number);
 	fd = open_node(root, path);
 	if (fd == -EBUSY)
-		return err_set(e, EBUSY, "IOMMU group %u is in use by another program", number);
+		return err_set(
+			e, EBUSY,
+			"IOMMU group %u is in use: %s has it; end it, or choose another device",
+			number, bind_opener(root, path, who, sizeof(who)));
 	if (fd < 0)
 		return err_sys(e, -fd, "%s", path);
 	if (ioctl(fd, VFIO_GROUP_GET_STATUS, &st) < 0)
@@ -154,9 +158,11 @@ open_type1(const struct sysroot *root, const struct pci_addr *dev, size_t n, str
 	int r;
 
 	r = open_container(root, c, e);
+	c->failed = r < 0 ? n : 0;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		char text[PCI_ADDR_LEN];
 
+		c->failed = i;
 		r = pcidev_group(root, &dev[i], &number);
 		if (r < 0)
 			return err_sys(e, -r, "device %s: its IOMMU group",
@@ -204,6 +210,7 @@ iommu_open(const struct sysroot *root, const struct pci_addr *dev, size_t n, str
 		break;
 	}
 	if (r < 0) {
+		ret->failed = c.kind == VMM_IOMMU_TYPE1 ? c.failed : n;
 		iommu_close(&c);
 		return r;
 	}

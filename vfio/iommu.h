@@ -27,6 +27,7 @@ struct iommu {
 	struct iommu_group
 		group[VMM_NICS_MAX]; /* VMM_IOMMU_TYPE1: those that are in the container */
 	size_t n_groups;
+	size_t failed; /* after iommu_open() failed: which device it was about; their number: none */
 };
 
 #define IOMMU_CLOSED ((struct iommu){.fd = -1})

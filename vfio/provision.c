@@ -142,7 +142,7 @@ wait_carrier(struct provision *p, const struct provision_pf *pf, unsigned int if
 {
 	int r = 0;
 
-	for (int i = 0; r == 0 && !state->carrier && i < CARRIER_TRIES; i++) {
+	for (int i = 0; r == 0 && !state->carrier && !p->hurry && i < CARRIER_TRIES; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = CARRIER_NS}, NULL);
 		r = read_state(p, pf, ifindex, state, e);
 	}
@@ -292,6 +292,7 @@ provision_again(struct provision *p, const struct provision_pf *pf, const struct
 	r = with_state(p, pf, &ifindex, &state, e);
 	if (r < 0 || !state)
 		return r;
+	p->hurry = true;
 	r = read_state(p, pf, ifindex, state, e);
 	if (r == 0)
 		r = set_one(p, pf, vf, ifindex, state, true, e);

@@ -35,6 +35,7 @@ struct provision {
 	/* Called before each change with what undoes it. 0, or -errno in words: nothing is changed then. */
 	int (*record)(void *arg, const struct undo *u, struct err *e);
 	void *arg;
+	bool hurry; /* a link that is down is not waited for */
 	unsigned int
 		changes; /* settings, numbers and drivers that differed; 0: all was as wanted */
 };
@@ -49,7 +50,10 @@ int provision_check(const struct sysroot *root, const struct provision_pf *pf,
 /* 0, or -errno in words; the caller undoes what was recorded. */
 int provision_apply(struct provision *p, const struct provision_pf *pf, struct err *e);
 
-/* Only the settings of one function, once more: a guest may have changed what it was trusted with. */
+/*
+ * Only the settings of one function, once more: a guest may have changed what it was trusted with. Waits
+ * for no link: others wait for the caller.
+ */
 int provision_again(struct provision *p, const struct provision_pf *pf,
 		    const struct provision_vf *vf, struct err *e);
 

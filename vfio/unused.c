@@ -33,9 +33,8 @@ has_open(const struct sysroot *root, const char *pid, const char *path)
 	return found;
 }
 
-/* "process 4711 (qemu-system-x86)", or "another program" when it cannot be found. Returns @buf. */
-static const char *
-opener(const struct sysroot *root, const char *path, char *buf, size_t size)
+const char *
+bind_opener(const struct sysroot *root, const char *path, char *buf, size_t size)
 {
 	DIR *d = pcidev_opendir(root, "/proc");
 	struct dirent *ent;
@@ -71,8 +70,10 @@ check_vfio(const struct sysroot *root, const struct pci_addr *a, struct err *e)
 		close(fd);
 	if (fd != -EBUSY)
 		return 0;
-	return err_set(e, EBUSY, "device %s is in use: %s has its IOMMU group %u",
-		       pci_addr_format(a, text), opener(root, path, who, sizeof(who)), group);
+	return err_set(e, EBUSY,
+		       "device %s is in use: %s has its IOMMU group %u; end it, or choose another "
+		       "device",
+		       pci_addr_format(a, text), bind_opener(root, path, who, sizeof(who)), group);
 }
 
 /* Up, or a part of a bridge or bond: somebody counts on it. */

@@ -23,6 +23,7 @@ static struct rundir dir;
 static struct run_env env;
 static struct handin h;
 static unsigned long fails;
+static unsigned int spared; /* so many times it does not */
 
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_rtnl_open(struct rtnl *ret);
@@ -36,7 +37,7 @@ __wrap_rtnl_open(struct rtnl *ret)
 int
 __wrap_ioctl(int fd, unsigned long request, void *arg)
 {
-	if (request == fails) {
+	if (request == fails && (spared == 0 || spared-- == 0)) {
 		errno = EIO;
 		return -1;
 	}
@@ -191,6 +192,12 @@ test_what_cannot_be_opened(void **state)
 	fails = VFIO_GROUP_SET_CONTAINER;
 	assert_int_equal(vnf_vf_open(&env, 0, &v, &e), -EIO);
 	assert_non_null(strstr(e.text, "vnf fw1, interface wan: IOMMU group 20"));
+	spared = 1; /* the second one's */
+	assert_int_equal(vnf_vf_open(&env, 0, &v, &e), -EIO);
+	assert_non_null(strstr(e.text, "vnf fw1, interface wan2: IOMMU group 22"));
+	fails = VFIO_CHECK_EXTENSION; /* nobody's in particular */
+	assert_int_equal(vnf_vf_open(&env, 0, &v, &e), -ENODEV);
+	assert_non_null(strstr(e.text, "vnf fw1: its virtual functions: "));
 	fails = VFIO_GROUP_GET_DEVICE_FD;
 	assert_int_equal(vnf_vf_open(&env, 0, &v, &e), 0);
 	assert_int_equal(vnf_vf_hand_in(&env, 0, &v, &h, &e), -EIO);

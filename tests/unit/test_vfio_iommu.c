@@ -18,7 +18,25 @@ static int fails_with;
 static unsigned int group_flags;
 static int api_version;
 
+static bool taken; /* group 21, by somebody else */
+
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
+int __real_sysroot_openat(const struct sysroot *s, int flags, const char *fmt, ...);
+int __wrap_sysroot_openat(const struct sysroot *s, int flags, const char *fmt, ...);
+
+int
+__wrap_sysroot_openat(const struct sysroot *s, int flags, const char *fmt, ...)
+{
+	char path[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	return taken && strcmp(path, "/dev/vfio/21") == 0
+		       ? -EBUSY
+		       : __real_sysroot_openat(s, flags, "%s", path);
+}
 
 static void
 called(const char *what)
@@ -183,6 +201,27 @@ test_type1_refusals(void **state)
 	assert_non_null(strstr(e.text, "IOMMU group 20 is not viable"));
 }
 
+/* Who has it is said, and whose device it was about. */
+static void
+test_taken(void **state)
+{
+	struct iommu c = IOMMU_CLOSED;
+	struct err e = {0};
+
+	put_type1();
+	root_put(&world->r, "/proc/4711/comm", "qemu-system-x86\n");
+	world_dir("/proc/4711/fd");
+	world_link("/proc/4711/fd/9", "/dev/vfio/21");
+	taken = true;
+	assert_int_equal(iommu_open(&world->r.root, three, 3, &c, &e), -EBUSY);
+	taken = false;
+	assert_string_equal(e.text,
+			    "IOMMU group 21 is in use: process 4711 (qemu-system-x86) has it; end "
+			    "it, or choose another device");
+	assert_int_equal(c.failed, 1);
+	assert_int_equal(refused(VFIO_GET_API_VERSION, ENOTTY, &e), -ENODEV);
+}
+
 static void
 test_device_refused(void **state)
 {
@@ -258,6 +297,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_type1, make, world_drop),
 		cmocka_unit_test_setup_teardown(test_type1_refusals, make, world_drop),
+		cmocka_unit_test_setup_teardown(test_taken, make, world_drop),
 		cmocka_unit_test_setup_teardown(test_device_refused, make, world_drop),
 		cmocka_unit_test_setup_teardown(test_nothing_there, make, world_drop),
 		cmocka_unit_test_setup_teardown(test_iommufd, make, world_drop),

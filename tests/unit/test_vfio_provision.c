@@ -2,6 +2,8 @@
 /* Virtual functions made, set, bound and put back, on a host of files whose kernel reacts. */
 #include "tests/unit/vfio_host_world.h"
 
+#include <time.h>
+
 #include "vfio/provision.h"
 
 #define UNDOS_MAX 64
@@ -398,6 +400,46 @@ test_again_puts_back_what_a_guest_changed(void **state)
 	assert_int_equal(world->sets, sets + 1);
 }
 
+/* As without an IOMMU: its probe fails. */
+static void
+test_vfio_does_not_take_it(void **state)
+{
+	struct provision_pf pf = wanted(3);
+	struct err e = {0};
+	unsigned int n;
+
+	world->no_probe = true;
+	assert_int_equal(apply(&pf, &n, &e), -EINVAL);
+	assert_string_equal(e.text,
+			    "vnf fw1, interface wan: device 0000:01:10.0: driver vfio-pci does not "
+			    "take it (Invalid argument), no driver has it now; the kernel's log "
+			    "(dmesg) says why: no IOMMU in use, for instance");
+	undo_all();
+}
+
+/* It is called while other guests run: without a link it is refused at once. */
+static void
+test_again_waits_for_no_link(void **state)
+{
+	struct provision_pf pf = wanted(3);
+	struct provision p = {.root = &world->r.root, .rtnl = &world->rtnl, .record = record};
+	struct timespec a, b;
+	struct err e = {0};
+	unsigned int n;
+
+	assert_int_equal(apply(&pf, &n, &e), 0);
+	world->carrier = false;
+	world->vf[2].max_tx_mbps = 0;
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	assert_int_equal(provision_again(&p, &pf, &vf[1], &e), -EINVAL);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_true(b.tv_sec - a.tv_sec <= 2); /* it would be 5 s */
+	assert_non_null(strstr(e.text, "(its link is down)"));
+	world->carrier = true;
+	assert_int_equal(provision_again(&p, &pf, &vf[1], &e), 0);
+	assert_int_equal(world->vf[2].max_tx_mbps, 500);
+}
+
 int
 main(void)
 {
@@ -421,6 +463,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_shared_groups_are_refused, world_make,
 						world_drop),
 		cmocka_unit_test_setup_teardown(test_a_driver_that_is_faster, world_make,
+						world_drop),
+		cmocka_unit_test_setup_teardown(test_vfio_does_not_take_it, world_make, world_drop),
+		cmocka_unit_test_setup_teardown(test_again_waits_for_no_link, world_make,
 						world_drop),
 		cmocka_unit_test_setup_teardown(test_again_puts_back_what_a_guest_changed,
 						world_make, world_drop),

@@ -31,6 +31,7 @@ struct world {
 	unsigned int writes; /* to files of the host */
 	int numvfs_error;    /* what the kernel answers to another number of functions */
 	bool shared_group;   /* functions come up in the group of the card */
+	bool no_probe;       /* no driver takes anything */
 	bool races;          /* something takes a device between unbind and probe, once */
 
 	struct rtnl rtnl;
@@ -183,6 +184,8 @@ world_probe(const char *dev)
 {
 	char path[128];
 
+	if (world->no_probe)
+		return -EINVAL;
 	if (world_driver_of(dev)[0])
 		return 0;
 	if (world->races) {
