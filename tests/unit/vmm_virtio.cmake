@@ -17,6 +17,8 @@ unit_test(vmm_net_vhost vmm_core)
 unit_test(vmm_console vmm_core)
 unit_test(vmm_console_bad vmm_core)
 unit_test(vmm_watchdog vmm_core)
+target_link_options(test_vmm_watchdog PRIVATE
+	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=timerfd_gettime)
 unit_test(vmm_balloon vmm_core)
 unit_test(vmm_vsock vmm_core)
 target_link_options(test_vmm_vsock PRIVATE -Wl,--wrap=ioctl)
