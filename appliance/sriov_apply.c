@@ -168,10 +168,17 @@ sriov_check(const struct plan *plan, const struct sysroot *root,
 	return status;
 }
 
+struct record {
+	const struct sysroot *root;
+	const struct rundir *dir;
+};
+
 static int
 add_record(void *arg, const struct undo *u, struct err *e)
 {
-	return sriov_record_add(arg, u, e);
+	const struct record *r = arg;
+
+	return sriov_record_add(r->root, r->dir, u, e);
 }
 
 static int
@@ -185,7 +192,8 @@ int
 sriov_apply(const struct plan *plan, const struct sysroot *root, const struct rundir *dir,
 	    struct err *e)
 {
-	struct provision p = {.root = root, .record = add_record, .arg = (void *)dir};
+	struct record record = {.root = root, .dir = dir};
+	struct provision p = {.root = root, .record = add_record, .arg = &record};
 	struct rtnl rtnl;
 	int r;
 
@@ -244,7 +252,7 @@ sriov_undo(const struct sysroot *root, const struct rundir *dir)
 	size_t n, left;
 	int r;
 
-	r = sriov_record_read(dir, &all, &n);
+	r = sriov_record_read(root, dir, &all, &n);
 	if (r < 0 || n == 0) {
 		if (r < 0)
 			log_warn("%s: what was changed of virtual functions cannot be read: %s",
@@ -267,7 +275,7 @@ sriov_undo(const struct sysroot *root, const struct rundir *dir)
 		log_warn("%s", e.text);
 		all[--left] = all[i];
 	}
-	r = sriov_record_keep(dir, all + left, n - left);
+	r = sriov_record_keep(root, dir, all + left, n - left);
 	if (r < 0)
 		log_warn("%s: %s", dir->path, strerror(-r));
 	rtnl_close(&rtnl);

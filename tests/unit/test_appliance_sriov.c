@@ -3,8 +3,10 @@
 #include "tests/unit/vfio_host_world.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "appliance/faults.h"
@@ -85,11 +87,11 @@ test_record(void **state)
 	size_t n;
 	FILE *f;
 
-	assert_int_equal(sriov_record_read(&dir, &all, &n), 0);
+	assert_int_equal(sriov_record_read(&world->r.root, &dir, &all, &n), 0);
 	assert_int_equal(n, 0);
-	assert_int_equal(sriov_record_add(&dir, &u, &e), 0);
+	assert_int_equal(sriov_record_add(&world->r.root, &dir, &u, &e), 0);
 	u.value = 5;
-	assert_int_equal(sriov_record_add(&dir, &u, &e), 0);
+	assert_int_equal(sriov_record_add(&world->r.root, &dir, &u, &e), 0);
 	/* What somebody wrote into it, and half a line. */
 	snprintf(said, sizeof(said), "%s/vfs", run_path);
 	f = fopen(said, "ae");
@@ -98,23 +100,82 @@ test_record(void **state)
 		fputc('x', f);
 	fputs("\nnumvfs 0000:01:00.0 7\nnumvfs 0000:01", f);
 	fclose(f);
-	assert_int_equal(sriov_record_read(&dir, &all, &n), 0);
+	assert_int_equal(sriov_record_read(&world->r.root, &dir, &all, &n), 0);
 	assert_int_equal(n, 3);
 	assert_int_equal(all[1].value, 5);
 	assert_int_equal(all[2].value, 7);
-	assert_int_equal(sriov_record_keep(&dir, all + 1, 2), 0);
+	assert_int_equal(sriov_record_keep(&world->r.root, &dir, all + 1, 2), 0);
 	free(all);
-	assert_int_equal(sriov_record_read(&dir, &all, &n), 0);
+	assert_int_equal(sriov_record_read(&world->r.root, &dir, &all, &n), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(all[0].value, 5);
-	assert_int_equal(sriov_record_keep(&dir, all, 0), 0);
+	assert_int_equal(sriov_record_keep(&world->r.root, &dir, all, 0), 0);
 	free(all);
 	assert_int_equal(access(said, F_OK), -1);
 	/* A link that somebody put there leads nowhere. */
 	assert_int_equal(symlink("/etc/passwd", said), 0);
-	assert_int_equal(sriov_record_add(&dir, &u, &e), -ELOOP);
-	assert_int_equal(sriov_record_read(&dir, &all, &n), -ELOOP);
+	assert_int_equal(sriov_record_add(&world->r.root, &dir, &u, &e), -ELOOP);
+	assert_int_equal(sriov_record_read(&world->r.root, &dir, &all, &n), -ELOOP);
 	unlink(said);
+}
+
+/* A power cut, and a run folder that outlived it: what was changed then is not so any more. */
+static void
+test_record_of_another_boot(void **state)
+{
+	const struct sysroot *root = &world->r.root;
+	struct undo u = {.kind = UNDO_DOWN, .dev = {.bus = 1}}, *all;
+	struct err e = {0};
+	size_t n;
+
+	root_put(&world->r, "/proc/sys/kernel/random/boot_id", "11111111-aaaa\n");
+	assert_int_equal(sriov_record_add(root, &dir, &u, &e), 0);
+	assert_int_equal(sriov_record_add(root, &dir, &u, &e), 0);
+	assert_int_equal(sriov_record_read(root, &dir, &all, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(sriov_record_keep(root, &dir, all, 1), 0);
+	free(all);
+	assert_int_equal(sriov_record_read(root, &dir, &all, &n), 0);
+	assert_int_equal(n, 1);
+	free(all);
+	root_put(&world->r, "/proc/sys/kernel/random/boot_id", "22222222-aaaa\n");
+	assert_int_equal(sriov_undo(root, &dir), 0);
+	assert_int_equal(sriov_record_read(root, &dir, &all, &n), 0);
+	assert_int_equal(n, 0);
+	free(all);
+	/* The next change is of the new boot. */
+	assert_int_equal(sriov_record_add(root, &dir, &u, &e), 0);
+	assert_int_equal(sriov_record_read(root, &dir, &all, &n), 0);
+	assert_int_equal(n, 1);
+	free(all);
+}
+
+/* A disk that takes only half of a line: that half is not in the way of the next one. */
+static void
+test_record_on_a_full_disk(void **state)
+{
+	const struct sysroot *root = &world->r.root;
+	struct undo u = {.kind = UNDO_NUMVFS, .dev = {.bus = 1}, .value = 3}, *all;
+	struct rlimit was, l;
+	struct err e = {0};
+	struct stat st;
+	size_t n;
+
+	assert_int_equal(sriov_record_add(root, &dir, &u, &e), 0);
+	snprintf(said, sizeof(said), "%s/vfs", run_path);
+	assert_int_equal(stat(said, &st), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	l = (struct rlimit){(rlim_t)st.st_size + 5, was.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+	assert_int_equal(sriov_record_add(root, &dir, &u, &e), -ENOSPC);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	u.value = 5;
+	assert_int_equal(sriov_record_add(root, &dir, &u, &e), 0);
+	assert_int_equal(sriov_record_read(root, &dir, &all, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(all[1].value, 5);
+	free(all);
 }
 
 /* A killed run had made functions; somebody uses one of them by now, then no more. */
@@ -128,16 +189,16 @@ test_undo_by_the_next_run(void **state)
 	assert_int_equal(sriov_undo(&world->r.root, &dir), 0);
 	root_put(&world->r, PF_PATH "/sriov_drivers_autoprobe", "0\n");
 	world_numvfs(3);
-	assert_int_equal(sriov_record_add(&dir, &u, &e), 0);
+	assert_int_equal(sriov_record_add(&world->r.root, &dir, &u, &e), 0);
 	u.kind = UNDO_NUMVFS;
 	u.value = 0;
-	assert_int_equal(sriov_record_add(&dir, &u, &e), 0);
+	assert_int_equal(sriov_record_add(&world->r.root, &dir, &u, &e), 0);
 	world_driver(world_vf(1), "igbvf");
 	world_netdev(world_vf(1), "eth9", "0x1003\n");
 	assert_int_equal(sriov_undo(&world->r.root, &dir), 1);
 	assert_string_equal(world_read(PF_PATH "/sriov_drivers_autoprobe"), "1");
 	assert_string_equal(world_read(PF_PATH "/sriov_numvfs"), "3");
-	assert_int_equal(sriov_record_read(&dir, &all, &n), 0);
+	assert_int_equal(sriov_record_read(&world->r.root, &dir, &all, &n), 0);
 	free(all);
 	assert_int_equal(n, 1); /* for the next one */
 	root_put(&world->r, "/sys/class/net/eth9/flags", "0x1002\n");
@@ -149,7 +210,7 @@ test_undo_by_the_next_run(void **state)
 	world_driver(world_vf(1), NULL);
 	assert_int_equal(sriov_undo(&world->r.root, &dir), 1);
 	assert_string_equal(world_read(PF_PATH "/sriov_numvfs"), "0");
-	assert_int_equal(sriov_record_read(&dir, &all, &n), 0);
+	assert_int_equal(sriov_record_read(&world->r.root, &dir, &all, &n), 0);
 	assert_int_equal(n, 0);
 	free(all);
 }
@@ -314,6 +375,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_record, make, drop),
+		cmocka_unit_test_setup_teardown(test_record_of_another_boot, make, drop),
+		cmocka_unit_test_setup_teardown(test_record_on_a_full_disk, make, drop),
 		cmocka_unit_test_setup_teardown(test_undo_by_the_next_run, make, drop),
 		cmocka_unit_test_setup_teardown(test_check, make, drop),
 		cmocka_unit_test_setup_teardown(test_two_owners_of_one_group, make, drop),
