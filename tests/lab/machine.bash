@@ -99,7 +99,8 @@ machine_defaults() {
 machine_command() {
 	local m1=2560 m0=$((memory * 1024 - 2560)) per=$((cpus / 2)) kargs port0=
 	[ "$acs" = on ] || port0=,disable-acs=on
-	kargs="console=ttyS0 quiet panic=-1 tsc=reliable hugepagesz=1G hugepages=0:$pages_1g,1:$pages_1g"
+	# A kernel at a random place may lie where the 1 GiB pages should be.
+	kargs="console=ttyS0 quiet nokaslr panic=-1 tsc=reliable hugepagesz=1G hugepages=0:$pages_1g,1:$pages_1g"
 	kargs+=" hugepagesz=2M hugepages=0:$pages_2m,1:$pages_2m"
 	[ "$iommu" = off ] || kargs+=" intel_iommu=on iommu=pt"
 	[ "$isolate" != boot ] || kargs+=" isolcpus=managed_irq,domain,1-$((cpus - 1))"
