@@ -416,6 +416,7 @@ what_cannot_start_leaves_nothing_open(void **state)
 	struct world *w = *state;
 	struct err e = {0};
 	int fds = world_fds();
+	char path[128];
 
 	snprintf(w->programs.vmm, sizeof(w->programs.vmm), "/nonexistent/vmm");
 	vnf_init(&v, &w->env, 0, on_end, w);
@@ -426,6 +427,21 @@ what_cannot_start_leaves_nothing_open(void **state)
 	snprintf(w->programs.probe, sizeof(w->programs.probe), "/nonexistent/probe");
 	vnf_init(&v, &w->env, 0, on_end, w);
 	assert_int_equal(vnf_start(&v, &e), -ENOENT);
+	vnf_fini(&v);
+	/* Device nodes that went after the check. */
+	world_tool(w->programs.probe, sizeof(w->programs.probe), "appliance_fake_vmm");
+	w->vnf[0].vsock_cid = 77;
+	vnf_init(&v, &w->env, 0, on_end, w);
+	assert_int_equal(vnf_start(&v, &e), -ENOENT);
+	assert_string_equal(e.text, "vnf fw1: vsock: /dev/vhost-vsock: No such file or directory; "
+				    "load vhost_vsock");
+	vnf_fini(&v);
+	snprintf(path, sizeof(path), "%s/dev/kvm", w->base);
+	assert_int_equal(unlink(path), 0);
+	vnf_init(&v, &w->env, 0, on_end, w);
+	assert_int_equal(vnf_start(&v, &e), -ENOENT);
+	assert_string_equal(e.text, "vnf fw1: /dev/kvm: No such file or directory; load kvm_intel "
+				    "or kvm_amd");
 	vnf_fini(&v);
 	assert_int_equal(world_fds(), fds);
 }
