@@ -280,7 +280,6 @@ hear(struct vhost_user *vu, bool *ret_bad)
 {
 	int r;
 
-	*ret_bad = vu->bad_end;
 	while (!vu->dying && (r = vu_receive(vu->fd, &vu->rx)) != 0) {
 		if (r == 1) {
 			heard(vu);
@@ -297,6 +296,7 @@ hear(struct vhost_user *vu, bool *ret_bad)
 							   : strerror(-r));
 		return false;
 	}
+	*ret_bad = vu->bad_end; /* what was heard may have cut it off */
 	return !vu->dying;
 }
 

@@ -231,7 +231,7 @@ liars(void **state)
 
 	for (int lie = DIE; lie < LIES; lie++) {
 		for (unsigned int at = 0; at < 40; at++) {
-			unsigned int downs = t->downs;
+			unsigned int downs = t->downs, bad = t->bad;
 			struct back_end b;
 
 			start_rings(t, VU_RING_FEATURES, at & 1, 2);
@@ -253,6 +253,11 @@ liars(void **state)
 				caught++;
 				assert_true(t->vu.fd < 0);
 				assert_int_equal(t->downs, downs + 1);
+				/* Who only goes, may; everything else is counted. */
+				if (!strstr(t->why, "closed the connection") &&
+				    !strstr(t->why, strerror(EPIPE)) &&
+				    !strstr(t->why, strerror(ECONNRESET)))
+					assert_int_equal(t->bad, bad + 1);
 			}
 			if (b.fd >= 0) {
 				close(b.fd);
