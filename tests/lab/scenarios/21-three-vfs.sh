@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-title "two VNFs with VFs of one PF and one of another PF reach each other; P2P of two VFs of one VNF"
+title "two VNFs with VFs of one PF and one of another PF reach each other"
 machine cpus=6 pages_2m=400
 
 # a and b are neighbours on PF 0; c is on PF 1, behind the switch outside. All in VLAN 30.
@@ -16,7 +16,7 @@ reach 90 10.3.0.3; say "c answered $(pings 10 10.3.0.3)"
 reach 120 10.3.0.99
 off
 SH
-# c has a second VF, of the same PF: what one sends arrives at the other, within the VNF.
+# c has a second VF, of the same PF.
 guest c rt igbvf <<'SH'
 up $(nic 02:00:00:00:03:0c) 10.3.0.3/24
 ip link set $(nic 02:00:00:00:03:1c) up
