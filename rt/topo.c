@@ -142,12 +142,24 @@ is_own_root(const struct sysroot *root)
 	       a.st_ino == b.st_ino;
 }
 
+/* By isolcpus=, and by partitions of cgroup v2, which newer kernels list only there. */
+static void
+read_isolated(const struct sysroot *root, struct cpuset *ret)
+{
+	struct cpuset partitions;
+
+	if (sysroot_read_cpuset(root, ret, "/sys/devices/system/cpu/isolated") < 0)
+		cpuset_zero(ret);
+	if (sysroot_read_cpuset(root, &partitions, "/sys/fs/cgroup/cpuset.cpus.isolated") == 0)
+		cpuset_or(ret, &partitions);
+}
+
 int
 topo_live(const struct sysroot *root, struct topo **ret, struct err *e)
 {
 	bool own = is_own_root(root);
 	struct hwloc_source src = {.fsroot = own ? -1 : root->dirfd};
-	struct cpuset isolated = {0}, usable;
+	struct cpuset isolated, usable;
 	struct hwloc_result *found;
 	struct topo *t = NULL;
 	int r;
@@ -161,8 +173,7 @@ topo_live(const struct sysroot *root, struct topo **ret, struct err *e)
 			    found->text, own ? "" : "the sysroot's ");
 		goto free_found;
 	}
-	if (sysroot_read_cpuset(root, &isolated, "/sys/devices/system/cpu/isolated") < 0)
-		cpuset_zero(&isolated);
+	read_isolated(root, &isolated);
 	/*
 	 * isolcpus= takes CPUs out of everybody's default affinity, and exactly those are wanted
 	 * here: an isolated CPU counts when this process could give it to itself.

@@ -23,7 +23,7 @@ struct topo_cpu {      /* one hardware thread */
 	int l3;        /* dense number, or -1 when unknown */
 	int package;   /* dense number */
 	int node;      /* index into nodes: the nearest (smallest) NUMA node with memory */
-	bool isolated; /* isolcpus= or an isolated cpuset partition (sysfs cpu/isolated) */
+	bool isolated; /* isolcpus= or an isolated cpuset partition */
 };
 
 struct topo_node {

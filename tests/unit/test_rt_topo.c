@@ -193,6 +193,12 @@ test_captured(void **state)
 	assert_true(t->node[0].mem_bytes > 0);
 	topo_free(t);
 
+	root_put(&r, "/sys/fs/cgroup/cpuset.cpus.isolated", "1\n");
+	assert_int_equal(topo_live(&r.root, &t, &e), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(t->cpu[i].isolated, i >= 1);
+	topo_free(t);
+
 	root_put(&r, "/proc/cpuinfo", "processor: 0\nflags\t: fpu hypervisor\n");
 	assert_int_equal(topo_live(&r.root, &t, &e), 0);
 	assert_true(t->virtualised);
