@@ -14,9 +14,12 @@ on_server() {
 		equal pf$nic-vfs "$(cat "/sys/bus/pci/devices/$(pf $nic)/sriov_totalvfs")" 7
 	done
 
-	# PREEMPT_RT's igbvf polls for the PF's answer with bottom halves disabled, and on the CPU that has the PF's interrupt
-	# (CPU 0) the answer cannot come: so not there, and a VF of PF 1, which is probed where this shell runs. Guests do
+	# PREEMPT_RT's igbvf polls for the PF's answer with bottom halves disabled, so the answer cannot come on the CPU that
+	# asks: the PF's interrupts stay on CPU 0, and this shell, which probes and opens the VF, goes to another. Guests do
 	# not have that problem.
+	for nic in "/sys/bus/pci/devices/$(pf 1)"/msi_irqs/*; do
+		echo 0 >"/proc/irq/${nic##*/}/smp_affinity_list" || say "interrupt ${nic##*/} stays where it is"
+	done
 	taskset -pc 1 "$BASHPID" >/dev/null
 	modprobe igbvf
 	give "$(vf 1 0)" vfio-pci
