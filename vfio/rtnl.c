@@ -125,6 +125,13 @@ look_at(struct rtnl *r, const struct nlmsghdr *nlh, uint16_t type, const struct 
 	return err->error;
 }
 
+/* libmnl compares lengths as int, so that one of 2 GiB and more passes for a short one. */
+static bool
+is_whole(const struct nlmsghdr *nlh, int left)
+{
+	return mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (uint32_t)left;
+}
+
 int
 rtnl_call(struct rtnl *r, struct nlmsghdr *req, uint16_t type, const struct nlmsghdr **ret)
 {
@@ -141,7 +148,7 @@ rtnl_call(struct rtnl *r, struct nlmsghdr *req, uint16_t type, const struct nlms
 		send = NULL; /* only once */
 		if (got < 0)
 			return (int)got;
-		while (mnl_nlmsg_ok(nlh, left)) {
+		while (is_whole(nlh, left)) {
 			n = look_at(r, nlh, type, ret);
 			if (n != 0)
 				return MIN_OF(n, 0);

@@ -209,6 +209,23 @@ test_refusals(void **arg)
 	assert_string_equal(rtnl.why, "");
 }
 
+/* A message that says to be longer than what came is none, above all where its length is no int. */
+static void
+test_lengths_that_lie(void **arg)
+{
+	static const uint32_t lies[] = {0x7fffffff, 0x80000000, 0xfa00003c, 0xffffffff};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct nlmsghdr *nlh = start(NLMSG_ERROR, sizeof(struct nlmsgerr));
+
+		((struct nlmsgerr *)mnl_nlmsg_get_payload(nlh))->error = -EINVAL;
+		nlh->nlmsg_flags = NLM_F_ACK_TLVS | NLM_F_CAPPED;
+		reply_len = (ssize_t)nlh->nlmsg_len;
+		nlh->nlmsg_len = lies[i];
+		assert_int_equal(vfset_read(&rtnl, 7, &state), -EBADMSG);
+	}
+}
+
 /* Each byte of a good answer changed in turn, and cut anywhere. ASan watches. */
 static void
 test_damaged_answers(void **arg)
@@ -325,6 +342,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_values_that_cannot_be, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lengths_that_lie, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_differs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_service_tag, set_up, tear_down),
