@@ -52,7 +52,7 @@ struct blk {
 	uint64_t sectors;  /* what the driver is told */
 	bool write_back;   /* the driver's choice (CONFIG_WCE) */
 	bool failing;      /* the last operation failed: the next failure is only counted */
-	uint64_t told_at;  /* when the last failure was put into words: CLOCK_MONOTONIC, in s */
+	uint64_t told_at;  /* when the last failure was put into words: clock_now_ns(), 0: never */
 	bool told_lost;    /* a flush of the page cache failed, and was told */
 	uint32_t starved;  /* queues that wait for a free request, one bit each */
 	uint32_t signal;   /* queues that buffers were given back on */

@@ -8,14 +8,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "vmm/stats.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/vm.h"
 
 #define REQUESTS_A_TURN 64
-#define TELL_AGAIN_S    10 /* a disk that fails now and then is told of this often */
+#define TELL_AGAIN_NS   10000000000ull /* a disk that fails now and then is told of this often */
 
 enum { /* 5.2.6 */
        T_IN = 0,
@@ -117,7 +117,7 @@ tell_lost(struct blk *b, int error)
 static void
 tell(struct blk *b, const struct disk_io *io, int error)
 {
-	struct timespec now;
+	uint64_t now;
 	char place[64] = "";
 
 	stats_add_shared(&b->v.dev.vm->stats->disk_errors, 1);
@@ -125,10 +125,10 @@ tell(struct blk *b, const struct disk_io *io, int error)
 		tell_lost(b, error);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (b->failing || (b->told_at && (uint64_t)now.tv_sec < b->told_at + TELL_AGAIN_S))
+	now = clock_now_ns();
+	if (b->failing || (b->told_at && now < b->told_at + TELL_AGAIN_NS))
 		return;
-	b->told_at = (uint64_t)now.tv_sec;
+	b->told_at = now;
 	if (io->op != DISK_FLUSH)
 		snprintf(place, sizeof(place), " of %llu bytes at %llu",
 			 (unsigned long long)io->len, (unsigned long long)io->offset);

@@ -10,24 +10,24 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "vmm/event.h"
 #include "vmm/stats.h"
 #include "vmm/vhost_user.h"
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
-#define TURNED_AWAY_SAID_S 10
+#define TURNED_AWAY_SAID_NS 10000000000ull
 
 struct net_vhost {
 	struct virtio_net n;
-	int listener;       /* -1: connections are handed in */
-	int no_vector;      /* eventfd for rings without an interrupt */
-	int nudge;          /* eventfd: the control queue moved, to be watched by the main thread */
-	int watched;        /* its kick fd in the loop, -1: none */
-	time_t turned_away; /* when that was said last, 0: never */
+	int listener;  /* -1: connections are handed in */
+	int no_vector; /* eventfd for rings without an interrupt */
+	int nudge;     /* eventfd: the control queue moved, to be watched by the main thread */
+	int watched;   /* its kick fd in the loop, -1: none */
+	uint64_t turned_away; /* when that was said last, 0: never */
 	char refused[sizeof(((struct vhost_user *)0)->last_words)]; /* said last */
 	struct vhost_user vu;
 };
@@ -178,12 +178,14 @@ back_end_down(void *arg, const char *why, bool bad)
 	loop_del(&vm->loop, d->vu.fd);
 	if (bad)
 		stats_add_shared(&vm->stats->backend_errors, 1);
-	if (d->vu.up)
+	if (d->vu.up) {
 		vm_event(vm, VMM_EV_NIC_DOWN, d->n.nic, "%s: back end lost: %s", d->n.v.name, why);
-	else if (strcmp(d->refused, why) != 0) /* one that tries again and again is told of once */
+	} else if (strcmp(d->refused, why) != 0) {
+		/* One that tries again and again is told of once. */
 		vm_event(vm, VMM_EV_WARNING, d->n.nic, "%s: back end refused: %s", d->n.v.name,
 			 why);
-	snprintf(d->refused, sizeof(d->refused), "%s", why);
+		snprintf(d->refused, sizeof(d->refused), "%s", why);
+	}
 	virtio_net_set_link(&d->n, false);
 	if (d->listener < 0)
 		vm_event(vm, VMM_EV_NIC_WANTS_FD, d->n.nic, "%s: waiting for a new connection",
@@ -269,13 +271,12 @@ static void
 turn_away(struct net_vhost *d)
 {
 	struct vm *vm = d->n.v.dev.vm;
-	struct timespec now;
+	uint64_t now = clock_now_ns();
 
 	stats_add_shared(&vm->stats->backend_errors, 1);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (d->turned_away && now.tv_sec - d->turned_away < TURNED_AWAY_SAID_S)
+	if (d->turned_away && now - d->turned_away < TURNED_AWAY_SAID_NS)
 		return;
-	d->turned_away = now.tv_sec;
+	d->turned_away = now;
 	vm_event(vm, VMM_EV_WARNING, d->n.nic,
 		 "%s: a second back end was turned away while one is connected", d->n.v.name);
 }
