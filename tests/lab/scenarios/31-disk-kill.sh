@@ -48,7 +48,8 @@ on_server() {
 		kill -9 "$(pidof corelane-vmm)"
 		check "round-$round-ended" ended 20
 		has "round-$round-killed" kill.log 'vnf writer: killed'
-		last=$(sed -nE "s/.*round $round flushed ([0-9]+).*/\1/p" kill.log | tail -n 1)
+		# The greatest, not the last: kill -9 may cut the last line in the middle of its number.
+		last=$(sed -nE "s/.*round $round flushed ([0-9]+).*/\1/p" kill.log | sort -n | tail -n 1)
 		check "round-$round-flushed-is-there" written "$round" "$last"
 	done
 	# The rest of the image is as it was.
