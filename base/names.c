@@ -12,6 +12,11 @@ switch_drop_name(enum switch_drop cause)
 		[DROP_VLAN] = "vlan",           [DROP_SOURCE] = "source",
 		[DROP_SELF] = "self",           [DROP_NO_PORT] = "no-port",
 		[DROP_RING_FULL] = "ring-full", [DROP_LINK_DOWN] = "link-down",
+		[DROP_SPOOFED] = "spoofed",     [DROP_MAC_LIMIT] = "mac-limit",
+		[DROP_ISOLATED] = "isolated",   [DROP_STORM] = "storm",
+		[DROP_FILTER] = "filter",       [DROP_POLICED] = "policed",
+		[DROP_SHAPED] = "shaped",       [DROP_OFFLOAD] = "offload",
+		[DROP_BUFFERS] = "buffers",
 	};
 
 	return (unsigned int)cause < DROP_CAUSES ? name[cause] : "unknown";

@@ -9,11 +9,12 @@
 #include <stdint.h>
 
 #include "base/fdmsg.h"
+#include "base/filter.h"
 #include "base/port.h"
 
 #define SWITCH_REQ_MAGIC   0x71526c43u /* "ClRq" */
 #define SWITCH_REPLY_MAGIC 0x70526c43u /* "ClRp" */
-#define SWITCH_MSG_VERSION 1
+#define SWITCH_MSG_VERSION 2
 
 enum switch_op {
 	SWITCH_OP_ADD = 1, /* port: all of it */
@@ -21,6 +22,19 @@ enum switch_op {
 	SWITCH_OP_LIST,    /* one reply a port, with its counters; then a last one with no port */
 	SWITCH_OP_STATS,   /* port.name: one reply */
 	SWITCH_OP_STOP,    /* answered, then the switch ends with status 0 */
+	SWITCH_OP_SET, /* port: as declared now; name, kind, socket and devices are as they were */
+	SWITCH_OP_RULES, /* port.name, arg: enum filter_direction, count: rules in the fd that comes
+			      with it (a file of struct filter_rule): replaces them all at once */
+	SWITCH_OP_COUNTS, /* port.name, arg: direction: replies with filter_count[] */
+	SWITCH_OP_MACS,   /* port.name, or "" for all: replies with mac[] */
+	SWITCH_OP_LANES,  /* one reply a forwarding thread */
+	SWITCH_OP_TRACE,  /* port.name, count: its next frames are told; 0: no more */
+	SWITCH_OP_TRACED, /* replies with trace[]: what was seen since; more frames to come: more_later */
+	SWITCH_OP_CAPTURE, /* port.name, count frames (0: until SWITCH_OP_RELEASE), rule: which; the fd
+			      that comes with it gets a pcap file */
+	SWITCH_OP_RELEASE, /* port.name: its capture ends; answered when the file is whole */
+	SWITCH_OP_MOVE,    /* port.name, arg: number of the forwarding thread that is to serve it */
+	SWITCH_OP_HANDOVER, /* the fd that comes with it: a new switch that takes over (handover.h) */
 };
 
 /* Why a frame that was received on a port was not sent on. Each cause has a counter. */
@@ -33,6 +47,15 @@ enum switch_drop {
 	DROP_NO_PORT,   /* nobody else in the broadcast domain (none connected) */
 	DROP_RING_FULL, /* counted on the output port: its guest had no buffers */
 	DROP_LINK_DOWN, /* counted on the output port: nobody connected */
+	DROP_SPOOFED,   /* a source address, MAC or IP, that was not declared for this port */
+	DROP_MAC_LIMIT, /* a new source address beyond the port's limit */
+	DROP_ISOLATED,  /* from one isolated port to another */
+	DROP_STORM,     /* more broadcast, multicast or unknown frames than the port may send */
+	DROP_FILTER,    /* a rule denies it */
+	DROP_POLICED,   /* above the port's rate */
+	DROP_SHAPED,    /* the shaper's queue was full: counted on the output port */
+	DROP_OFFLOAD,   /* asks for a checksum or segments that make no sense, or cannot be made */
+	DROP_BUFFERS,   /* no memory of ours to hold it in */
 	DROP_CAUSES
 };
 
@@ -49,22 +72,71 @@ struct port_stats {
 	uint64_t bad_guest; /* ring or message errors that vhost reported for this port */
 };
 
+enum switch_mac_kind { MAC_LEARNT, MAC_STATIC };
+
+struct switch_mac {
+	char port[PORT_NAME_LEN];
+	uint8_t mac[6];
+	uint16_t vlan;
+	uint32_t age_s;
+	uint32_t kind; /* enum switch_mac_kind */
+};
+
+struct switch_lane {
+	uint32_t number, cpu;
+	uint32_t ports;
+	int32_t node;              /* NUMA node of its CPU; -1: unknown */
+	uint64_t frames;           /* taken from ports */
+	uint64_t rounds, busy;     /* over all its queues; those in which a frame came */
+	uint64_t busy_ns, idle_ns; /* wall time of both kinds, sleep not counted */
+	uint64_t sleeps, slept_ns;
+	uint64_t handed_over; /* frames for ports whose lock another thread held at the time */
+};
+
+/* One decision about one frame. */
+struct switch_trace {
+	uint64_t frame;           /* numbers from 1 as the trace began */
+	uint64_t ns;              /* CLOCK_MONOTONIC */
+	char port[PORT_NAME_LEN]; /* where the decision was made */
+	char what
+		[96]; /* "in", "vlan 200", "filter no-lldp: deny", "to vfw1/lan", "dropped: policed" */
+	uint32_t len;     /* of the frame */
+	uint32_t dropped; /* 1 + enum switch_drop; 0: it went on */
+	uint8_t head[64]; /* its first bytes, with what == "in"; rest zero */
+};
+
+#define SWITCH_MACS_A_REPLY   16
+#define SWITCH_TRACES_A_REPLY 8
+#define SWITCH_COUNTS_A_REPLY 32
+
 struct switch_req {
 	struct msg_head head;
 	uint32_t op; /* enum switch_op */
-	uint32_t reserved;
+	uint32_t arg;
+	uint64_t count;
+	struct filter_rule rule;
 	struct port_cfg port;
 };
 
 struct switch_reply {
 	struct msg_head head;
-	int32_t error;     /* 0 or a positive errno */
-	uint32_t more;     /* 1: another reply follows */
-	uint32_t has_port; /* 1: port and stats are valid */
+	int32_t error;       /* 0 or a positive errno */
+	uint32_t more;       /* 1: another reply follows */
+	uint32_t has_port;   /* 1: port and stats are valid */
+	uint32_t n;          /* of the list that the operation answers with */
+	uint32_t more_later; /* SWITCH_OP_TRACED: the trace goes on */
 	uint32_t reserved;
 	char text[256]; /* words, when error is not 0 */
-	struct port_cfg port;
-	struct port_stats stats;
+	union {
+		struct {
+			struct port_cfg port;
+			struct port_stats stats;
+		};
+		struct switch_lane lane;
+		struct switch_mac mac[SWITCH_MACS_A_REPLY];
+		struct switch_trace trace[SWITCH_TRACES_A_REPLY];
+		struct filter_count rule_count[SWITCH_COUNTS_A_REPLY];
+	};
 };
 
 /* "runt", "oversize", ...: stable names, used in output and documents. */

@@ -59,6 +59,10 @@ struct swport_cache {
 	struct swport *out;
 };
 
+struct lane;
+struct chain;
+struct port_ops;
+
 /* Guest memory as mapped here. */
 struct swport_region {
 	uint64_t addr, size;
@@ -71,6 +75,18 @@ struct swport {
 	uint32_t ref;     /* slot | generation << SWITCH_SLOT_BITS; never 0 */
 	uint32_t max_len; /* of an untagged frame, without FCS */
 	uint16_t domain;
+	/*
+	 * PORT_TRUNK: the broadcast domain of each VLAN, 0 where it has none; NULL else. Its own.
+	 * Which tag a domain's frames carry on this port is vlan_of[], per domain.
+	 */
+	const uint16_t *domain_of;
+
+	/* control thread; read by forwarding threads, replaced by rcu (feature.h) */
+	_Atomic(const struct chain *) chain[2]; /* by enum chain_side; NULL: no feature */
+
+	/* vhost thread, or whoever brings the port up */
+	_Atomic(const struct port_ops *) ops; /* NULL: down */
+	void *backing;                        /* what ops work on: rings, an ethdev; theirs */
 
 	/* vhost thread; vid is released last and taken away first (see quiesce.h) */
 	_Atomic int vid __attribute__((aligned(64)));    /* -1: nobody connected */
@@ -114,6 +130,14 @@ struct port_table {
 	struct swport *slot[SWITCH_PORTS_MAX]; /* by ref & SWITCH_SLOT_MASK */
 	struct swport *sorted[SWITCH_PORTS_MAX];
 };
+
+/* The counters that @lane writes; the port's totals are the sum over all lanes. */
+static inline struct swport_counters *
+swport_count(struct swport *p, const struct lane *lane)
+{
+	(void)lane; /* one thread so far */
+	return &p->count;
+}
 
 /* A new table of all the ports in @slot (NULL: free), or NULL without memory. free() it. */
 struct port_table *port_table_make(struct swport *const slot[SWITCH_PORTS_MAX], uint64_t serial);
