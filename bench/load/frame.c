@@ -65,6 +65,8 @@ put_headers(uint8_t *f, const struct frame_plan *plan, unsigned int port, unsign
 
 	memset(f, 0, AT_PATTERN);
 	put_mac(f, port ^ 1, 0);
+	if (plan->broadcast)
+		memset(f, 0xff, 6);
 	put_mac(f + 6, port, 0);
 	put16(f + 12, 0x0800);
 	memcpy(ip, ip_start, sizeof(ip_start));
@@ -101,12 +103,12 @@ check_headers(const uint8_t *f, const struct frame_plan *plan, unsigned int port
 	unsigned int dst = get16(f + 4), src = get16(f + 10);
 	uint8_t expect[AT_PATTERN];
 
-	put_headers(expect, plan, port ^ 1, get16(f + AT_ID));
-	if (memcmp(f, expect, 4) != 0 || dst >= plan->pairs)
+	put_headers(expect, plan, plan->broadcast ? 0 : port ^ 1, get16(f + AT_ID));
+	if (memcmp(f, expect, 4) != 0 || (plan->broadcast ? dst != 0xffff : dst >= plan->pairs))
 		return "destination address of somebody else";
 	if (memcmp(f + 6, expect + 6, 4) != 0 || src >= plan->pairs)
 		return "source address that nobody sent";
-	if (!plan->mesh && dst != src)
+	if (!plan->mesh && !plan->broadcast && dst != src)
 		return "addresses of two different pairs";
 	if (memcmp(f + 12, expect + 12, AT_STAMP - 12) != 0)
 		return "headers changed";

@@ -22,16 +22,18 @@ struct frame_plan {
 	uint16_t size;  /* FRAME_MIN..FRAME_MAX */
 	uint32_t pairs; /* hosts behind each port */
 	bool mesh;      /* every host talks to every other one, not only to its own peer */
+	bool broadcast; /* port 0 sends to everybody, the others only listen */
+	bool rewrite;   /* addresses are written into each frame anew, though they stay the same */
 };
 
 /* Writes buffer @id of port @port: header, frame, pattern. @buf holds FRAME_VNET_HDR + size bytes. */
 void frame_build(uint8_t *buf, const struct frame_plan *plan, unsigned int port, uint16_t id);
 
-/* Whether every frame needs other addresses than its buffer's last one. */
+/* Whether a buffer's addresses are written each time that it is sent. */
 static inline bool
 frame_varies(const struct frame_plan *plan, uint16_t buffers)
 {
-	return plan->mesh || plan->pairs > buffers;
+	return plan->mesh || plan->rewrite || plan->pairs > buffers;
 }
 
 /* Gives the frame its @n-th source and destination: each pair in turn, or each combination. */
@@ -44,7 +46,8 @@ frame_address(uint8_t *buf, const struct frame_plan *plan, uint64_t n)
 		dst = (uint16_t)((n / plan->pairs + src) % plan->pairs);
 	dst = __builtin_bswap16(dst);
 	src = __builtin_bswap16(src);
-	__builtin_memcpy(buf + FRAME_VNET_HDR + 4, &dst, sizeof(dst));
+	if (!plan->broadcast)
+		__builtin_memcpy(buf + FRAME_VNET_HDR + 4, &dst, sizeof(dst));
 	__builtin_memcpy(buf + FRAME_VNET_HDR + 10, &src, sizeof(src));
 }
 

@@ -136,7 +136,7 @@ static void
 build_frames(struct load *l, const struct window *w)
 {
 	if (l->built.size == w->frames.size && l->built.pairs == w->frames.pairs &&
-	    l->built.mesh == w->frames.mesh)
+	    l->built.mesh == w->frames.mesh && l->built.broadcast == w->frames.broadcast)
 		return;
 	for (unsigned int i = 0; i < l->n_ports; i++)
 		port_build(&l->port[i], &w->frames);
@@ -170,6 +170,8 @@ window_valid(const struct load *l, const struct window *w, struct err *e)
 {
 	if (w->busy > l->n_ports)
 		return err_set(e, EINVAL, "busy=%u, but there are %u ports", w->busy, l->n_ports);
+	if (w->frames.broadcast && strcmp(w->mode, "flood") != 0)
+		return err_set(e, EINVAL, "broadcast=1 is for flood only");
 	if (w->frames.size > l->port[0].opts.max_frame)
 		return err_set(e, EINVAL, "size=%u is above --max-frame %u", w->frames.size,
 			       l->port[0].opts.max_frame);
@@ -181,10 +183,11 @@ print_head(const struct load *l, const struct window *w, FILE *out)
 {
 	fprintf(out,
 		"{\"mode\": \"%s\", \"ring\": \"%s\", \"size\": %u, \"pairs\": %" PRIu32
-		", \"mesh\": %d, \"ports\": %u, \"busy\": %u, \"queues\": %u, \"seconds\": %.3f, ",
+		", \"mesh\": %d, \"broadcast\": %d, \"rewrite\": %d, \"ports\": %u, \"busy\": %u, "
+		"\"queues\": %u, \"seconds\": %.3f, ",
 		w->mode, l->port[0].opts.packed ? "packed" : "split", w->frames.size,
-		w->frames.pairs, w->frames.mesh, l->n_ports, w->busy, l->port[0].opts.queues,
-		w->seconds);
+		w->frames.pairs, w->frames.mesh, w->frames.broadcast, w->frames.rewrite, l->n_ports,
+		w->busy, l->port[0].opts.queues, w->seconds);
 }
 
 int

@@ -29,6 +29,7 @@ struct window {
 	double seconds;     /* measured time */
 	double warmup;      /* seconds before it, not counted */
 	double rate;        /* rate, outage: frames a second and direction */
+	double gap;         /* rtt: seconds of silence before each round trip */
 	unsigned int busy;  /* how many ports talk (even); the others only listen */
 	unsigned int count; /* windows to run */
 	bool one_way;       /* flood, rate: only even ports send */
@@ -74,6 +75,13 @@ struct totals {
 };
 void load_totals(const struct load *l, const struct window *w, struct totals *ret);
 void load_clear(struct load *l);
+
+/* Whether port @i sends frames in this window. */
+static inline bool
+load_sends(const struct window *w, unsigned int i)
+{
+	return !(w->one_way && i % 2) && !(w->frames.broadcast && i > 0);
+}
 
 /* The modes. Each prints "key":value pairs, each followed by ", ", inside the line's braces. */
 int mode_flood(struct load *l, const struct window *w, FILE *out, struct err *e);

@@ -35,7 +35,9 @@ static const char usage[] =
 	"guest),\n"
 	"       outage (longest gap while a back end restarts), garbage, messages (hostile; "
 	"seed=)\n"
-	"keys:  seconds warmup count size pairs mesh busy rate one_way c2c histogram seed\n";
+	"keys:  seconds warmup count size pairs mesh broadcast rewrite busy rate gap one_way c2c "
+	"histogram\n"
+	"       seed\n";
 
 struct options {
 	struct port_opts common;

@@ -29,11 +29,11 @@ flood_round(struct load *l, const struct window *w)
 			struct ring *tx = port_tx(p, q);
 
 			moved += port_receive(p, q, &w->frames, visit_at(port_rx(p, q)), NULL);
-			if (w->one_way && i % 2)
+			if (!load_sends(w, i))
 				continue;
 			port_reap(tx, visit_at(tx));
 			if (tx->n_free > 0)
-				moved += port_send(p, q, &w->frames, RING_BURST, 0);
+				moved += port_send(p, q, &w->frames, RING_BURST, NULL);
 		}
 	return moved;
 }
@@ -68,7 +68,7 @@ int
 mode_flood(struct load *l, const struct window *w, FILE *out, struct err *e)
 {
 	struct totals before, after, end;
-	uint64_t start, ticks, idle = 0;
+	uint64_t start, ticks, expected, idle = 0;
 	double seconds;
 	int r;
 
@@ -84,13 +84,14 @@ mode_flood(struct load *l, const struct window *w, FILE *out, struct err *e)
 		r = load_drain(l, w, 0.005, e);
 	load_totals(l, w, &end);
 	seconds = (double)ticks * l->ns_per_tick / 1e9;
+	expected = end.sent * (w->frames.broadcast ? w->busy - 1 : 1);
 	fprintf(out,
 		"\"received\": %" PRIu64 ", \"mpps\": %.4f, \"sent_total\": %" PRIu64
 		", \"lost_total\": %" PRId64 ", \"checked\": %" PRIu64 ", \"bad\": %" PRIu64
 		", \"kicks\": %" PRIu64 ", \"endpoint_idle\": %.3f, ",
 		after.received - before.received,
 		(double)(after.received - before.received) / seconds / 1e6, end.sent,
-		(int64_t)(end.sent - end.received), end.checked, end.bad, end.kicks,
+		(int64_t)(expected - end.received), end.checked, end.bad, end.kicks,
 		(double)idle / (double)ticks);
 	if (end.bad_why)
 		fprintf(out, "\"bad_why\": \"%s\", ", end.bad_why);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/util.h"
 #include "bench/hist.h"
 #include "bench/load/load.h"
 
@@ -59,7 +60,7 @@ static void
 send_one(const struct window *w, struct port *p)
 {
 	port_reap(port_tx(p, 0), 1);
-	port_send(p, 0, &w->frames, 1, 0);
+	port_send(p, 0, &w->frames, 1, NULL);
 }
 
 int
@@ -74,6 +75,8 @@ mode_rtt(struct load *l, const struct window *w, FILE *out, struct err *e)
 
 	hist_reset(&hist);
 	while (now - start < end) {
+		while (w->gap > 0 && load_tsc() - now < load_ticks(l, w->gap))
+			;
 		sent = load_tsc();
 		send_one(w, a);
 		if (wait_frame(l, w, b)) {
@@ -113,14 +116,15 @@ send_due(struct schedule *s, const struct window *w, struct port *p)
 {
 	uint64_t *sent = &s->sent[p->number];
 
-	for (unsigned int i = 0; i < RING_BURST / 2 && *sent < s->due; i++) {
-		uint64_t when = s->start + (uint64_t)((double)*sent * s->interval);
+	unsigned int n = (unsigned int)MIN_OF(s->due - *sent, RING_BURST / 2);
+	uint64_t when[RING_BURST / 2];
 
-		port_reap(port_tx(p, 0), 1);
-		if (port_send(p, 0, &w->frames, 1, when) == 0)
-			return;
-		(*sent)++;
-	}
+	if (n == 0)
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		when[i] = s->start + (uint64_t)((double)(*sent + i) * s->interval);
+	port_reap(port_tx(p, 0), 1);
+	*sent += port_send(p, 0, &w->frames, n, when);
 }
 
 static void
@@ -147,7 +151,7 @@ run_schedule(struct load *l, const struct window *w, struct schedule *s)
 			s->due = s->total;
 		for (unsigned int i = 0; i < w->busy; i++) {
 			/* Nothing is sent any more in the grace time: late is lost. */
-			if (!(w->one_way && i % 2) && s->now - s->start < end)
+			if (load_sends(w, i) && s->now - s->start < end)
 				send_due(s, w, &l->port[i]);
 			receive_stamped(l, w, s, &l->port[i]);
 		}

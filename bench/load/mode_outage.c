@@ -25,7 +25,7 @@ exchange(const struct window *w, struct outage *o, struct port *p)
 
 	while (o->attempts[i] < o->due) {
 		port_reap(port_tx(p, 0), 1);
-		port_send(p, 0, &w->frames, 1, 0);
+		port_send(p, 0, &w->frames, 1, NULL);
 		o->attempts[i]++; /* frames are not saved up while nobody takes them */
 	}
 	if (port_receive(p, 0, &w->frames, 1, NULL) == 0)

@@ -239,7 +239,7 @@ port_reap(struct ring *tx, unsigned int at_least)
 
 unsigned int
 port_send(struct port *p, unsigned int queue, const struct frame_plan *plan, unsigned int n,
-	  uint64_t stamp)
+	  const uint64_t *stamps)
 {
 	struct ring *tx = port_tx(p, queue);
 	bool varies = frame_varies(plan, tx->size);
@@ -250,8 +250,8 @@ port_send(struct port *p, unsigned int queue, const struct frame_plan *plan, uns
 		ids[i] = tx->free[tx->free_at++ & (tx->size - 1)];
 	for (unsigned int i = 0; varies && i < n; i++)
 		frame_address(tx->buf + ids[i] * tx->stride, plan, p->next_pair++);
-	for (unsigned int i = 0; stamp && i < n; i++)
-		frame_stamp(tx->buf + ids[i] * tx->stride, stamp);
+	for (unsigned int i = 0; stamps && i < n; i++)
+		frame_stamp(tx->buf + ids[i] * tx->stride, stamps[i]);
 	ring_put(tx, ids, n, FRAME_VNET_HDR + (uint32_t)plan->size);
 	tx->n_free = (uint16_t)(tx->n_free - n);
 	if (n > 0)

@@ -74,10 +74,10 @@ unsigned int port_reap(struct ring *tx, unsigned int at_least);
 
 /*
  * Sends up to @n frames, at most RING_BURST, from the buffers of @queue that are free for longest.
- * @stamp is written into each, unless 0. Returns how many.
+ * @stamps, unless NULL, has one for each. Returns how many.
  */
 unsigned int port_send(struct port *p, unsigned int queue, const struct frame_plan *plan,
-		       unsigned int n, uint64_t stamp);
+		       unsigned int n, const uint64_t *stamps);
 
 /*
  * Takes up to RING_BURST received frames, when there are @at_least, checks one in about 250 of them,

@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,21 +18,41 @@
 #include "base/switch_msg.h"
 #include "base/util.h"
 
+#define RULES 1000
+
 static const char usage[] =
-	"usage: corelane-ports CONTROL add NETWORK MTU SOCKET...   (named NETWORK/p0, p1, ...)\n"
+	"usage: corelane-ports CONTROL add NETWORK MTU [KEY=VALUE...] SOCKET...\n"
+	"                              first=N     named NETWORK/pN, pN+1, ... (default: 0)\n"
+	"                              vlan=N      access ports of this VLAN\n"
+	"                              dressed=1   with every feature that a port can have\n"
 	"       corelane-ports CONTROL stats                       (one JSON line a port)\n"
 	"       corelane-ports CONTROL stop\n";
 
+/* @fd goes along, unless -1. */
 static int
-ask(int sock, const struct switch_req *req, struct switch_reply *ret)
+ask_with(int sock, const struct switch_req *req, int fd, struct switch_reply *ret)
 {
 	const struct msg_head want = {.magic = SWITCH_REPLY_MAGIC,
 				      .version = SWITCH_MSG_VERSION,
 				      .size = sizeof(*ret)};
 	size_t n;
-	int r = req ? fdmsg_send(sock, &req->head, NULL, 0) : 0;
+	int r = req ? fdmsg_send(sock, &req->head, &fd, fd >= 0) : 0;
 
 	return r < 0 ? r : fdmsg_recv(sock, &want, ret, NULL, 0, &n);
+}
+
+static int
+ask(int sock, const struct switch_req *req, struct switch_reply *ret)
+{
+	return ask_with(sock, req, -1, ret);
+}
+
+static int
+answered(const char *whom, const struct switch_reply *reply)
+{
+	if (reply->error)
+		fprintf(stderr, "corelane-ports: %s: %s\n", whom, reply->text);
+	return -reply->error;
 }
 
 static struct switch_req
@@ -42,36 +64,143 @@ request(enum switch_op op)
 				   .op = op};
 }
 
+/* What the ports of one call have in common. */
+struct wish {
+	const char *network;
+	unsigned long mtu, first, vlan, dressed;
+};
+
+/* Takes the KEY=VALUE words; returns how many there were, or -EINVAL. */
 static int
-add_ports(int sock, const char *network, const char *mtu_text, char **paths, int n)
+parse_wish(struct wish *w, char **words, int n)
 {
-	unsigned long mtu = strtoul(mtu_text, NULL, 10);
+	int i;
 
-	if (mtu < MTU_MIN || mtu > MTU_MAX)
-		return -ERANGE;
-	for (int i = 0; i < n; i++) {
-		struct switch_req req = request(SWITCH_OP_ADD);
-		struct switch_reply reply;
-		int r;
+	for (i = 0; i < n; i++) {
+		unsigned long *to = NULL;
+		char *eq = strchr(words[i], '='), *end;
 
-		req.port.queues = 1;
-		req.port.mtu = (uint16_t)mtu;
-		req.port.mac_age_s = 300;
-		req.port.mac[0] = 0x02;
-		req.port.mac[5] = (uint8_t)(i + 1);
-		req.port.mac[4] = (uint8_t)((i + 1) >> 8);
-		snprintf(req.port.name, sizeof(req.port.name), "%s/p%d", network, i);
-		snprintf(req.port.network, sizeof(req.port.network), "%s", network);
-		snprintf(req.port.socket, sizeof(req.port.socket), "%s", paths[i]);
-		r = ask(sock, &req, &reply);
-		if (r == 0 && reply.error) {
-			fprintf(stderr, "corelane-ports: %s: %s\n", paths[i], reply.text);
-			return -reply.error;
-		}
-		if (r < 0)
-			return r;
+		if (!eq || words[i][0] == '/')
+			break;
+		if (strncmp(words[i], "first=", 6) == 0)
+			to = &w->first;
+		else if (strncmp(words[i], "vlan=", 5) == 0)
+			to = &w->vlan;
+		else if (strncmp(words[i], "dressed=", 8) == 0)
+			to = &w->dressed;
+		if (!to)
+			return -EINVAL;
+		*to = strtoul(eq + 1, &end, 10);
+		if (end == eq + 1 || *end)
+			return -EINVAL;
 	}
-	return 0;
+	return i;
+}
+
+/* Every feature at once; the rates are far above what any machine forwards. */
+static void
+dress(struct port_cfg *c, const struct wish *w, bool mirrored, unsigned long last)
+{
+	const struct port_policer fast = {.rate = 100000000000, .burst = 100000000};
+
+	c->vlan = VLAN_NONE;
+	c->vlan_mode = PORT_TRUNK;
+	c->native_vlan = 100;
+	c->trunk[0] = UINT64_C(0xfffffffffffffffe);
+	c->trunk[1] = UINT64_C(1) << (100 - 64);
+	c->isolated = 1;
+	c->snoop = 1;
+	c->mac_limit = 64;
+	for (int i = 0; i < 3; i++)
+		c->storm[i] = 1000000;
+	c->police_in = c->police_out = c->shape_out = fast;
+	c->strict = 1;
+	c->static_mac[0][0] = 0x06;
+	memcpy(&c->static_mac[0][1], &c->mac[1], 5);
+	c->ip[0] = (struct port_ip){.family = 4, .prefix = 8, .addr = {10}};
+	/* the last one is what the others are mirrored to */
+	if (mirrored) {
+		snprintf(c->mirror_to, sizeof(c->mirror_to), "%s/p%lu", w->network, last);
+		c->mirror_in = c->mirror_out = 1;
+	}
+}
+
+/* 1,000 rules in each direction, none of which is about what the load sends. */
+static int
+send_rules(int sock, const char *name)
+{
+	int fd = memfd_create("rules", MFD_CLOEXEC), r = fd < 0 ? -errno : 0;
+
+	for (uint16_t i = 0; r == 0 && i < RULES; i++) {
+		struct filter_rule rule = {.action = FILTER_DENY,
+					   .family = 4,
+					   .has_protocol = 1,
+					   .protocol = 6,
+					   .source = {192, 168, (uint8_t)(i >> 8), (uint8_t)i},
+					   .source_prefix = 32,
+					   .target_port = {i, i}};
+
+		snprintf(rule.name, sizeof(rule.name), "r%u", i);
+		if (write(fd, &rule, sizeof(rule)) != sizeof(rule))
+			r = -EIO;
+	}
+	for (uint32_t way = 0; r == 0 && way < FILTER_DIRECTIONS; way++) {
+		struct switch_req req = request(SWITCH_OP_RULES);
+		struct switch_reply reply;
+
+		req.arg = way;
+		req.count = RULES;
+		snprintf(req.port.name, sizeof(req.port.name), "%s", name);
+		r = ask_with(sock, &req, fd, &reply);
+		if (r == 0)
+			r = answered(name, &reply);
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int
+add_port(int sock, const struct wish *w, unsigned long number, unsigned long last, const char *path)
+{
+	struct switch_req req = request(SWITCH_OP_ADD);
+	struct switch_reply reply;
+	struct port_cfg *c = &req.port;
+	int r;
+
+	c->queues = 1;
+	c->mtu = (uint16_t)w->mtu;
+	c->vlan = (uint16_t)w->vlan;
+	c->any_mac = 1;
+	c->mac_age_s = 300;
+	c->mac[0] = 0x02;
+	c->mac[5] = (uint8_t)(number + 1);
+	c->mac[4] = (uint8_t)((number + 1) >> 8);
+	snprintf(c->name, sizeof(c->name), "%s/p%lu", w->network, number);
+	snprintf(c->network, sizeof(c->network), "%s", w->network);
+	snprintf(c->socket, sizeof(c->socket), "%s", path);
+	if (w->dressed)
+		dress(c, w, number != last, last);
+	r = ask(sock, &req, &reply);
+	if (r == 0)
+		r = answered(path, &reply);
+	if (r == 0 && w->dressed)
+		r = send_rules(sock, c->name);
+	return r;
+}
+
+/* The last one first: others are mirrored to it. */
+static int
+add_ports(int sock, struct wish *w, char **words, int n)
+{
+	int used = parse_wish(w, words, n), r = used < 0 ? used : 0;
+
+	if (w->mtu < MTU_MIN || w->mtu > MTU_MAX || w->vlan > VLAN_MAX)
+		return -ERANGE;
+	for (int i = n - 1; r == 0 && i >= used; i--)
+		r = add_port(sock, w, w->first + (unsigned long)(i - used),
+			     w->first + (unsigned long)(n - 1 - used), words[i]);
+	return r;
 }
 
 static void
@@ -112,15 +241,18 @@ main(int argc, char **argv)
 {
 	struct switch_req stop = request(SWITCH_OP_STOP);
 	struct switch_reply reply;
+	struct wish wish = {0};
 	int sock, r;
 
 	if (argc < 3 || (strcmp(argv[2], "add") == 0 && argc < 6)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (argc > 5)
+		wish = (struct wish){.network = argv[3], .mtu = strtoul(argv[4], NULL, 10)};
 	r = fdmsg_connect(argv[1], SOCK_SEQPACKET, &sock);
 	if (r == 0 && strcmp(argv[2], "add") == 0)
-		r = add_ports(sock, argv[3], argv[4], argv + 5, argc - 5);
+		r = add_ports(sock, &wish, argv + 5, argc - 5);
 	else if (r == 0 && strcmp(argv[2], "stats") == 0)
 		r = print_stats(sock);
 	else if (r == 0 && strcmp(argv[2], "stop") == 0)

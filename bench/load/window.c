@@ -27,6 +27,9 @@ static const struct key {
 	{"size", SIZE, offsetof(struct window, frames.size), FRAME_MIN, FRAME_MAX},
 	{"pairs", PAIRS, offsetof(struct window, frames.pairs), 1, FRAME_HOSTS_MAX},
 	{"mesh", FLAG, offsetof(struct window, frames.mesh), 0, 1},
+	{"broadcast", FLAG, offsetof(struct window, frames.broadcast), 0, 1},
+	{"rewrite", FLAG, offsetof(struct window, frames.rewrite), 0, 1},
+	{"gap", REAL, offsetof(struct window, gap), 0, 10},
 };
 
 static void

@@ -41,6 +41,30 @@ test_right_frames_pass(void **state)
 }
 
 static void
+test_broadcast(void **state)
+{
+	struct frame_plan plan = {.size = 64, .pairs = 3, .broadcast = true};
+	uint32_t len = sent(&plan, 7);
+
+	for (unsigned int i = 0; i < 6; i++)
+		assert_int_equal(buf[FRAME_VNET_HDR + i], 0xff);
+	frame_address(buf, &plan, 2);
+	assert_int_equal(buf[FRAME_VNET_HDR + 4], 0xff);
+	assert_int_equal(buf[FRAME_VNET_HDR + 11], 2);
+	/* the same frame is right at any port, but with another destination at none */
+	memcpy(copy, buf, len);
+	assert_null(frame_check(buf, len, &plan, 1));
+	memcpy(buf, copy, len);
+	assert_null(frame_check(buf, len, &plan, 6));
+	memcpy(buf, copy, len);
+	buf[FRAME_VNET_HDR + 5] = 1;
+	assert_non_null(frame_check(buf, len, &plan, 1));
+	plan.broadcast = false;
+	plan.rewrite = true;
+	assert_true(frame_varies(&plan, 1024));
+}
+
+static void
 test_every_changed_byte_is_found(void **state)
 {
 	struct frame_plan plan = {.size = 200, .pairs = 1};
@@ -114,6 +138,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right_frames_pass),
+		cmocka_unit_test(test_broadcast),
 		cmocka_unit_test(test_every_changed_byte_is_found),
 		cmocka_unit_test(test_unwritten_buffer_is_found),
 		cmocka_unit_test(test_wrong_place_or_length),

@@ -14,19 +14,10 @@
 static void
 test_defaults_and_every_key(void **state)
 {
-	char *words[] = {"rate",
-			 "seconds=2.5",
-			 "warmup=0",
-			 "rate=1e6",
-			 "busy=4",
-			 "count=7",
-			 "one_way=1",
-			 "c2c=1",
-			 "size=1518",
-			 "histogram=1",
-			 "pairs=1000",
-			 "mesh=1",
-			 "seed=18446744073709551615"};
+	char *words[] = {"rate",        "seconds=2.5", "warmup=0",   "rate=1e6",
+			 "busy=4",      "count=7",     "one_way=1",  "c2c=1",
+			 "size=1518",   "histogram=1", "pairs=1000", "mesh=1",
+			 "broadcast=1", "rewrite=1",   "gap=0.01",   "seed=18446744073709551615"};
 	struct window w;
 	struct err e = {0};
 
@@ -43,6 +34,7 @@ test_defaults_and_every_key(void **state)
 	assert_int_equal(w.frames.size, 1518);
 	assert_int_equal(w.frames.pairs, 1000);
 	assert_true(w.one_way && w.c2c && w.histogram && w.frames.mesh);
+	assert_true(w.frames.broadcast && w.frames.rewrite && w.gap == 0.01);
 	/* Above what the key allows: 1.8e19. */
 	assert_int_equal(window_parse(&w, words, ARRAY_SIZE(words), &e), -EINVAL);
 }
