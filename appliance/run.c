@@ -21,11 +21,12 @@
 #include "appliance/site_input.h"
 #include "appliance/sriov_apply.h"
 #include "appliance/switchd.h"
-#include "appliance/tsc.h"
 #include "appliance/vnf.h"
 #include "base/log.h"
+#include "base/tsc.h"
 
-#define STOP_MS 2000 /* from the request to SIGKILL */
+#define STOP_MS       2000 /* from the request to SIGKILL */
+#define TSC_WINDOW_NS 50000000ull
 
 struct run {
 	const struct cli_args *args;
@@ -303,7 +304,7 @@ set_up(struct run *r, struct err *e)
 	if (n < 0)
 		return err_sys(e, -n, "event loop");
 	out_init(&r->out, STDOUT_FILENO, r->signal_fd);
-	r->tsc_hz = tsc_hz(&r->mark);
+	r->tsc_hz = tsc_hz(&r->mark, TSC_WINDOW_NS);
 	snprintf(r->probe_args, sizeof(r->probe_args), "tsc=%llu", (unsigned long long)r->tsc_hz);
 	r->env = (struct run_env){.loop = &r->loop,
 				  .out = &r->out,

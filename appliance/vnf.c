@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "appliance/tsc.h"
 #include "appliance/vnf_event.h"
 #include "appliance/vnf_health.h"
 #include "appliance/vnf_open.h"
 #include "appliance/vnf_stream.h"
 #include "base/log.h"
+#include "base/tsc.h"
 
 /* More resets than this within the time is a guest that cannot boot. */
 #define RESETS_MAX       5

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stdio.h"
+#include "vhost-user/calibrate.h"
 #include "vhost-user/eal.h"
 #include "vhost-user/logsink.h"
 #include "vhost-user/options.h"
@@ -141,6 +142,7 @@ main(int argc, char **argv)
 	struct err e = {0};
 	int status;
 
+	calibrate_begin();
 	if (stdio_reserve() < 0)
 		return EXIT_FAILED;
 	log_init("corelane-switch", LOG_LVL_INFO);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "appliance/tsc.h"
+#include "base/tsc.h"
 
 #include <time.h>
 #include <x86intrin.h>
-
-#define WINDOW_NS 50000000ull
 
 uint64_t
 tsc_now(void)
@@ -33,13 +31,14 @@ tsc_mark(struct tsc_mark *ret)
 }
 
 uint64_t
-tsc_hz(const struct tsc_mark *since)
+tsc_hz(const struct tsc_mark *since, uint64_t window_ns)
 {
 	struct tsc_mark now = {0};
 
 	tsc_mark(&now);
-	if (now.ns - since->ns < WINDOW_NS) {
-		struct timespec rest = {.tv_nsec = (long)(WINDOW_NS - (now.ns - since->ns))};
+	if (now.ns - since->ns < window_ns) {
+		uint64_t left = window_ns - (now.ns - since->ns);
+		struct timespec rest = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
 
 		nanosleep(&rest, NULL);
 		tsc_mark(&now);
