@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch's control protocol without sockets, its domains, and the hand-shake with the poller. */
+/* The switch's control protocol without sockets, and the hand-shake with the poller. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,6 @@
 
 #include "base/util.h"
 #include "vhost-user/ctl.h"
-#include "vhost-user/domain.h"
 #include "vhost-user/quiesce.h"
 
 #define FAKE_PORTS 3
@@ -234,31 +233,6 @@ test_list(void **state)
 	assert_int_equal(cl.n, 1);
 }
 
-static void
-test_domains(void **state)
-{
-	static struct domains ds;
-	char name[16];
-	int a, b, c;
-
-	a = domain_get(&ds, "net", 0);
-	b = domain_get(&ds, "net", 200);
-	c = domain_get(&ds, "other", 0);
-	assert_true(a > 0 && b > 0 && c > 0 && a != b && a != c && b != c);
-	assert_int_equal(domain_get(&ds, "net", 200), b);
-	domain_put(&ds, b);
-	assert_int_equal(domain_get(&ds, "net", 200), b);
-	domain_put(&ds, b);
-	domain_put(&ds, b);
-	assert_int_equal(domain_get(&ds, "new", 7), b); /* the id is free again */
-	for (int i = 0; i < DOMAINS_MAX - 3; i++) {
-		snprintf(name, sizeof(name), "n%d", i);
-		assert_true(domain_get(&ds, name, 1) > 0);
-	}
-	assert_int_equal(domain_get(&ds, "one-too-many", 1), -ENOSPC);
-	assert_int_equal(domain_get(&ds, "net", 0), a);
-}
-
 /* A reader that must never see freed memory, and a writer that frees it a thousand times. */
 struct race {
 	struct quiesce q;
@@ -317,7 +291,6 @@ main(void)
 		cmocka_unit_test(test_add_refuses),
 		cmocka_unit_test(test_remove_stats_stop),
 		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_quiesce),
 	};
 

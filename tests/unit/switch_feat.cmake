@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Domains and layer-2 features.
+if(TARGET switch_core)
+	unit_test(switch_domain switch_core)
+endif()
