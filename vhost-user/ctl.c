@@ -53,8 +53,8 @@ ctl_check_port(const struct port_cfg *cfg, struct err *e)
 	return 0;
 }
 
-static struct switch_reply
-make_reply(const struct switch_req *req)
+struct switch_reply
+ctl_make_reply(const struct switch_req *req)
 {
 	return (struct switch_reply){
 		.head = {.magic = SWITCH_REPLY_MAGIC,
@@ -77,11 +77,11 @@ answer(struct switch_reply *r, const struct err *e, ctl_reply_fn reply, void *cl
 static void
 list(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
 {
-	struct switch_reply last = make_reply(req);
+	struct switch_reply last = ctl_make_reply(req);
 	uint32_t at = 0;
 
 	for (;;) {
-		struct switch_reply r = make_reply(req);
+		struct switch_reply r = ctl_make_reply(req);
 
 		r.more = 1;
 		r.has_port = 1;
@@ -96,7 +96,7 @@ list(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *clie
 static void
 stats(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
 {
-	struct switch_reply r = make_reply(req);
+	struct switch_reply r = ctl_make_reply(req);
 	struct err e = {0};
 
 	if (!is_text(req->port.name, sizeof(req->port.name)))
@@ -109,7 +109,7 @@ stats(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cli
 static void
 change(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
 {
-	struct switch_reply r = make_reply(req);
+	struct switch_reply r = ctl_make_reply(req);
 	struct err e = {0};
 
 	if (req->op == SWITCH_OP_ADD) {
@@ -123,10 +123,26 @@ change(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cl
 	answer(&r, &e, reply, client);
 }
 
+static void
+watch(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
+{
+	struct switch_reply r = ctl_make_reply(req);
+	struct err e = {0};
+
+	if (!is_text(req->port.name, sizeof(req->port.name)))
+		err_set(&e, EINVAL, "port name is empty, too long or not printable");
+	else if (!c->ops->watch)
+		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
+	if (e.code)
+		answer(&r, &e, reply, client);
+	else
+		c->ops->watch(c->sw, req, c->fd, reply, client);
+}
+
 void
 ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
 {
-	struct switch_reply r = make_reply(req);
+	struct switch_reply r = ctl_make_reply(req);
 	struct err e = {0};
 
 	switch (req->op) {
@@ -143,6 +159,14 @@ ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void
 	case SWITCH_OP_STOP:
 		c->stop = true;
 		answer(&r, &e, reply, client);
+		return;
+	case SWITCH_OP_RULES:
+	case SWITCH_OP_COUNTS:
+	case SWITCH_OP_TRACE:
+	case SWITCH_OP_TRACED:
+	case SWITCH_OP_CAPTURE:
+	case SWITCH_OP_RELEASE:
+		watch(c, req, reply, client);
 		return;
 	default:
 		err_set(&e, EINVAL, "no such operation: %u", req->op);

@@ -12,6 +12,9 @@
 #include "base/err.h"
 #include "base/switch_msg.h"
 
+/* Sends one reply; false when the client is gone or does not read, which ends the answer. */
+typedef bool (*ctl_reply_fn)(void *client, const struct switch_reply *reply);
+
 /* What the switch can do; @cfg is checked. Each returns 0 or -errno with words in @e. */
 struct ctl_ops {
 	int (*add)(void *sw, const struct port_cfg *cfg, struct err *e);
@@ -21,19 +24,27 @@ struct ctl_ops {
 	/* The first port at or after slot *@at, which is then moved behind it; false at the end. */
 	bool (*next)(void *sw, uint32_t *at, struct port_cfg *ret_cfg,
 		     struct port_stats *ret_stats);
+	/*
+	 * Operations that watch frames or judge them (watch.h); NULL: not known here. @fd as in
+	 * struct ctl. Answers by itself.
+	 */
+	void (*watch)(void *sw, const struct switch_req *req, int *fd, ctl_reply_fn reply,
+		      void *client);
 };
 
 struct ctl {
 	const struct ctl_ops *ops;
 	void *sw;
 	bool stop; /* a client asked the switch to end */
+	/* The descriptor that came with the request; NULL: none. Who keeps it sets it to -1. */
+	int *fd;
 };
-
-/* Sends one reply; false when the client is gone or does not read, which ends the answer. */
-typedef bool (*ctl_reply_fn)(void *client, const struct switch_reply *reply);
 
 /* Answers @req, whose head is already checked. Control thread. */
 void ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client);
+
+/* A reply to @req that says nothing yet. */
+struct switch_reply ctl_make_reply(const struct switch_req *req);
 
 /* -EINVAL with words, naming the field. */
 int ctl_check_port(const struct port_cfg *cfg, struct err *e);

@@ -41,17 +41,21 @@ serve(struct server *s, int fd)
 					     .version = SWITCH_MSG_VERSION,
 					     .size = sizeof(struct switch_req)};
 	struct switch_req req;
+	int passed = -1, r;
 	size_t n;
-	int r;
 
-	r = fdmsg_recv(fd, &want, &req, NULL, 0, &n);
+	r = fdmsg_recv(fd, &want, &req, &passed, 1, &n);
 	if (r == -EPROTO) {
 		refuse_message(fd);
 		return false;
 	}
 	if (r < 0)
 		return r == -EAGAIN;
+	s->ctl.fd = n ? &passed : NULL;
 	ctl_handle(&s->ctl, &req, send_reply, &fd);
+	s->ctl.fd = NULL;
+	if (passed >= 0)
+		close(passed);
 	return true;
 }
 
