@@ -17,10 +17,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stdio.h"
-#include "vhost-user/calibrate.h"
 #include "vhost-user/eal.h"
 #include "vhost-user/logsink.h"
 #include "vhost-user/options.h"
+#include "vhost-user/quickstart.h"
 #include "vhost-user/server.h"
 #include "vhost-user/sigbus.h"
 #include "vhost-user/switch.h"
@@ -142,7 +142,7 @@ main(int argc, char **argv)
 	struct err e = {0};
 	int status;
 
-	calibrate_begin();
+	quickstart_begin();
 	if (stdio_reserve() < 0)
 		return EXIT_FAILED;
 	log_init("corelane-switch", LOG_LVL_INFO);
