@@ -18,7 +18,7 @@
 #define READY_MS       30000 /* DPDK maps and clears its hugepages first */
 #define LIST_MS        1000
 #define FAILURES_MAX   5
-#define BACKOFF_MS     100 /* doubled with every end in a row... */
+#define BACKOFF_MS     100 /* from the second end in a row on, doubled with each... */
 #define BACKOFF_MAX_MS 10000
 #define STABLE_NS      10000000000ull /* ...which one that was ready for so long begins anew */
 
@@ -253,6 +253,16 @@ describe(int status, char *ret, size_t size)
 		snprintf(ret, size, "ended with status %d", WEXITSTATUS(status));
 }
 
+/* At once the first time: every millisecond is frames that are lost. */
+static unsigned int
+backoff_ms(unsigned int crashes)
+{
+	if (crashes == 0)
+		return 0;
+	return MIN_OF((unsigned int)BACKOFF_MS << MIN_OF(crashes - 1, 8u),
+		      (unsigned int)BACKOFF_MAX_MS);
+}
+
 static void
 on_child(void *arg, uint32_t events)
 {
@@ -282,11 +292,12 @@ on_child(void *arg, uint32_t events)
 	}
 	if (s->ready_ns && evloop_now() - s->ready_ns >= STABLE_NS)
 		s->crashes = 0;
-	ms = MIN_OF((unsigned int)BACKOFF_MS << MIN_OF(s->crashes, 8u),
-		    (unsigned int)BACKOFF_MAX_MS);
-	s->crashes++;
+	ms = backoff_ms(s->crashes++);
 	s->ready_ns = 0;
-	log_warn("switch: %s; starting it again in %u ms", how, ms);
+	if (ms == 0)
+		log_warn("switch: %s; starting it again", how);
+	else
+		log_warn("switch: %s; starting it again in %u ms", how, ms);
 	s->state = SWITCHD_WAITING;
 	evloop_timer(s->env->loop, &s->timer, ms, start_again, s);
 	if (was == SWITCHD_LISTING)
