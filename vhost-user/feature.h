@@ -62,7 +62,17 @@ struct feature {
 	int (*make)(struct swport *port, void *old, void **ret_state, struct err *e);
 	void (*destroy)(void *state);
 	stage_fn *run;
+	/*
+	 * Called by the port's own lane once in every round, frames or not: a shaper lets go what is
+	 * due (send_put()). NULL: never.
+	 */
+	void (*round)(struct lane *lane, struct swport *port, void *state);
 };
+
+/*
+ * CHAIN_IN runs on the port's lane only. CHAIN_OUT runs on whichever lane sends, and with several lanes
+ * the port's chain_lock is held around it and around round(): state needs no lock of its own.
+ */
 
 #define CHAIN_STAGES_MAX 12
 
@@ -76,6 +86,7 @@ struct stage {
 struct chain {
 	uint32_t n;
 	bool deep;
+	bool rounds; /* a stage has round() */
 	struct stage stage[CHAIN_STAGES_MAX];
 };
 
@@ -85,6 +96,10 @@ struct chain {
  */
 int chain_make(struct swport *port, enum chain_side side, const struct chain *old,
 	       const struct chain **ret, struct err *e);
+/*
+ * NULL is allowed. destroy() is called for each stage's state, so a state that make() handed on from
+ * @old (a shaper's queue) counts its chains.
+ */
 void chain_free(const struct chain *c);
 
 static inline void

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vhost-user/forward.h"
 
+#include <stdlib.h>
+
 #include "base/util.h"
+
+#define PORTS_A_BURST 16
+#define BURSTS_MAX    4
 
 #define SWEEP_SECONDS 8 /* the whole table is looked at once in so many */
 #define SWEEP_STEP    4 /* buckets a round */
@@ -21,10 +26,10 @@ too_old(const struct fwd *f, const struct swport *p, const struct mac_entry *e)
 }
 
 static void
-forget(struct swport *p)
+forget(const struct fwd *f, struct swport *p)
 {
-	counter_add(&p->count.aged, 1);
-	counter_add(&p->count.macs, (uint64_t)-1);
+	counter_add(&swport_count(p, f->lane)->aged, 1);
+	p->macs--;
 }
 
 static void
@@ -37,23 +42,25 @@ learn(struct fwd *f, struct swport *in, uint64_t src)
 	case MAC_KNOWN:
 		break;
 	case MAC_REPLACED:
-		counter_add(&in->count.aged, 1);
-		counter_add(&in->count.learned, 1);
+		counter_add(&swport_count(in, f->lane)->aged, 1);
+		counter_add(&swport_count(in, f->lane)->learned, 1);
 		break;
 	case MAC_NEW:
-		counter_add(&in->count.learned, 1);
-		counter_add(&in->count.macs, 1);
+		counter_add(&swport_count(in, f->lane)->learned, 1);
+		in->macs++;
 		break;
 	case MAC_MOVED:
 		/* from a port that is gone, it counts as new */
 		was = port_of(f, old);
 		if (was)
-			counter_add(&was->count.macs, (uint64_t)-1);
-		counter_add(was ? &in->count.moved : &in->count.learned, 1);
-		counter_add(&in->count.macs, 1);
+			was->macs--;
+		counter_add(was ? &swport_count(in, f->lane)->moved
+				: &swport_count(in, f->lane)->learned,
+			    1);
+		in->macs++;
 		break;
 	case MAC_FULL:
-		counter_add(&in->count.not_learned, 1);
+		counter_add(&swport_count(in, f->lane)->not_learned, 1);
 		break;
 	}
 }
@@ -142,7 +149,7 @@ gone(void *arg, const struct mac_entry *e)
 		return true;
 	if (!too_old(f, p, e))
 		return false;
-	forget(p);
+	forget(f, p);
 	return true;
 }
 
@@ -155,4 +162,40 @@ fwd_age(struct fwd *f)
 		return;
 	f->sweep_left -= n;
 	mac_sweep(&f->mac, n, gone, f);
+}
+
+struct port_table *
+port_table_make(struct swport *const slot[SWITCH_PORTS_MAX], uint64_t serial)
+{
+	struct port_table *t = calloc(1, sizeof(*t));
+	uint32_t filled = 0;
+
+	if (!t)
+		return NULL;
+	t->serial = serial;
+	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++) {
+		t->slot[i] = slot[i];
+		if (slot[i])
+			t->member[t->n++].port = slot[i];
+	}
+	t->bursts = MIN_OF(1 + t->n / PORTS_A_BURST, BURSTS_MAX);
+	/* sorted[] holds the domains one after another; a domain's first member starts its run */
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint32_t first = filled;
+
+		if (t->member[i].peers)
+			continue;
+		for (uint32_t k = i; k < t->n; k++)
+			if (t->member[k].port->domain == t->member[i].port->domain)
+				t->sorted[filled++] = t->member[k].port;
+		for (uint32_t k = i; k < t->n; k++) {
+			if (t->member[k].port->domain != t->member[i].port->domain || k == i)
+				continue;
+			t->member[k].peers = &t->sorted[first];
+			t->member[k].n_peers = filled - first;
+		}
+		t->member[i].peers = &t->sorted[first];
+		t->member[i].n_peers = filled - first;
+	}
+	return t;
 }

@@ -10,7 +10,31 @@
 #include <string.h>
 
 #include "vhost-user/mac.h"
-#include "vhost-user/swport.h"
+#include "vhost-user/lane.h"
+
+/* One port as the polling thread meets it. */
+struct port_member {
+	struct swport *port;
+	struct swport *const *peers; /* every port of the domain, itself included */
+	uint32_t n_peers;
+};
+
+/* Immutable once published; replaced as a whole. */
+struct port_table {
+	uint64_t serial;
+	uint32_t n;
+	/*
+	 * Bursts that a busy queue may have in one visit: with many ports most are idle, and a round
+	 * over them costs more than the frames of one burst.
+	 */
+	uint32_t bursts;
+	struct port_member member[SWITCH_PORTS_MAX];
+	struct swport *slot[SWITCH_PORTS_MAX]; /* by ref & SWITCH_SLOT_MASK */
+	struct swport *sorted[SWITCH_PORTS_MAX];
+};
+
+/* A new table of all the ports in @slot (NULL: free), or NULL without memory. free() it. */
+struct port_table *port_table_make(struct swport *const slot[SWITCH_PORTS_MAX], uint64_t serial);
 
 enum fwd_verdict {
 	FWD_TO,    /* to *ret_out */
@@ -19,6 +43,7 @@ enum fwd_verdict {
 };
 
 struct fwd {
+	struct lane *lane;
 	struct mac_table mac;
 	const struct port_table *ports; /* of this round */
 	uint64_t serial;     /* of ports: an address may be used again, a serial is not */

@@ -112,8 +112,10 @@ sink_write(void *cookie, const char *line, size_t size)
 	size_t len = size;
 
 	if (eal_on_poll_lcore()) {
-		if (sink.poller->current)
-			counter_add(&sink.poller->current->count.bad_ring, 1);
+		struct lane *lane = &sink.poller->lane;
+
+		if (lane->current)
+			counter_add(&swport_count(lane->current, lane)->bad_ring, 1);
 		return (ssize_t)size;
 	}
 	while (len > 0 && line[len - 1] == '\n')

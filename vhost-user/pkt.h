@@ -31,7 +31,8 @@ struct pkt_seg {
 
 /*
  * The frame is head[0..head_len), then body[0..body_len), then more[0..n_more). head_len is never less
- * than min(len, PKT_HEAD) and the head of a deep burst never less than min(len, PKT_DEEP), tag cut off
+ * than min(len, PKT_HEAD): all that peek() has to give, in near[]. For a chain the lane itself copies
+ * more of it, so that inside a deep chain it is never less than min(len, PKT_DEEP), tag cut off
  * or not. Valid until the source's done(). A source that cannot give a frame as this drops it, counts.
  */
 struct pkt {
@@ -41,8 +42,9 @@ struct pkt {
 	uint32_t len; /* of the whole frame, without FCS */
 	uint16_t head_len;
 	uint16_t n_more;
-	uint16_t domain; /* broadcast domain; 0: none, not to be forwarded */
-	uint8_t pcp;     /* IEEE 802.1Q priority; 0 without a tag */
+	uint16_t
+		domain; /* broadcast domain; 0: not to be forwarded. peek() takes it from the port */
+	uint8_t pcp;    /* IEEE 802.1Q priority; 0 without a tag */
 	uint8_t flags;
 	const struct pkt_seg *more; /* the source's, or the burst's scratch */
 	struct rte_mbuf *mbuf;      /* the frame as DPDK has it, when it came so; else NULL */

@@ -13,6 +13,7 @@
 #include "vhost-user/flow.h"
 
 /* Virtqueue numbers of a pair, from the guest's side (virtio 1.2, 5.1.2). */
+#define SLOT(port)     ((port)->ref & SWITCH_SLOT_MASK)
 #define GUEST_RX(pair) ((uint16_t)((pair)*2))
 #define GUEST_TX(pair) ((uint16_t)((pair)*2 + 1))
 
@@ -35,22 +36,23 @@ bytes_of(struct rte_mbuf *const *pkt, uint32_t n)
 
 /* Puts frames, @bytes in all, into one queue of a guest; they stay the caller's. */
 static void
-send_queue(struct swport *out, int vid, uint32_t pair, struct rte_mbuf **pkt, uint32_t n,
-	   uint64_t bytes)
+send_queue(struct poller *p, struct swport *out, int vid, uint32_t pair, struct rte_mbuf **pkt,
+	   uint32_t n, uint64_t bytes)
 {
 	uint32_t sent = rte_vhost_enqueue_burst(vid, GUEST_RX(pair), pkt, (uint16_t)n);
 
 	if (unlikely(sent < n)) {
-		counter_add(&out->count.drops[DROP_RING_FULL], n - sent);
+		counter_add(&swport_count(out, &p->lane)->drops[DROP_RING_FULL], n - sent);
 		bytes = bytes_of(pkt, sent);
 	}
-	counter_add(&out->count.tx_packets, sent);
-	counter_add(&out->count.tx_bytes, bytes);
+	counter_add(&swport_count(out, &p->lane)->tx_packets, sent);
+	counter_add(&swport_count(out, &p->lane)->tx_bytes, bytes);
 }
 
 /* Several queues: each flow keeps to one of them. */
 static void
-send_spread(struct swport *out, int vid, uint32_t pairs, struct rte_mbuf **pkt, uint32_t n)
+send_spread(struct poller *p, struct swport *out, int vid, uint32_t pairs, struct rte_mbuf **pkt,
+	    uint32_t n)
 {
 	struct rte_mbuf *lane[PORT_QUEUES_MAX][SWITCH_BURST];
 	uint32_t fill[PORT_QUEUES_MAX] = {0};
@@ -66,28 +68,28 @@ send_spread(struct swport *out, int vid, uint32_t pairs, struct rte_mbuf **pkt, 
 	}
 	for (uint32_t q = 0; q < pairs; q++)
 		if (fill[q])
-			send_queue(out, vid, q, lane[q], fill[q], bytes[q]);
+			send_queue(p, out, vid, q, lane[q], fill[q], bytes[q]);
 }
 
 /* At most SWITCH_BURST frames, @bytes in all, in order, to @out. */
 static void
-send_port(struct swport *out, struct rte_mbuf **pkt, uint32_t n, uint64_t bytes)
+send_port(struct poller *p, struct swport *out, struct rte_mbuf **pkt, uint32_t n, uint64_t bytes)
 {
 	int vid = connected_vid(out);
 	uint32_t pairs;
 
 	if (unlikely(vid < 0)) {
-		counter_add(&out->count.drops[DROP_LINK_DOWN], n);
+		counter_add(&swport_count(out, &p->lane)->drops[DROP_LINK_DOWN], n);
 		return;
 	}
 	/* the pairs in use are the first ones: virtio 1.2, 5.1.6.5.5 */
 	pairs = (uint32_t)__builtin_ctz(~atomic_load_explicit(&out->tx_mask, memory_order_relaxed));
 	if (likely(pairs == 1))
-		send_queue(out, vid, 0, pkt, n, bytes);
+		send_queue(p, out, vid, 0, pkt, n, bytes);
 	else if (pairs > 1)
-		send_spread(out, vid, pairs, pkt, n);
+		send_spread(p, out, vid, pairs, pkt, n);
 	else
-		counter_add(&out->count.drops[DROP_LINK_DOWN], n);
+		counter_add(&swport_count(out, &p->lane)->drops[DROP_LINK_DOWN], n);
 }
 
 /* Adds a frame to what goes to @out at the end of this burst. */
@@ -95,13 +97,13 @@ static void
 queue_frame(struct poller *p, struct swport *out, struct rte_mbuf *pkt)
 {
 	if (unlikely(!fwd_fits(out, rte_pktmbuf_mtod(pkt, const uint8_t *), pkt->pkt_len))) {
-		counter_add(&out->count.drops[DROP_OVERSIZE], 1);
+		counter_add(&swport_count(out, &p->lane)->drops[DROP_OVERSIZE], 1);
 		return;
 	}
-	if (out->n_batch == 0)
+	if (p->batch[SLOT(out)].n == 0)
 		p->touched[p->n_touched++] = out;
-	out->batch[out->n_batch++] = pkt;
-	out->batch_bytes += pkt->pkt_len;
+	p->batch[SLOT(out)].frame[p->batch[SLOT(out)].n++] = pkt;
+	p->batch[SLOT(out)].bytes += pkt->pkt_len;
 }
 
 static void
@@ -118,9 +120,9 @@ flood_frame(struct poller *p, const struct port_member *m, struct rte_mbuf *pkt)
 		copies++;
 	}
 	if (copies == 0)
-		counter_add(&m->port->count.drops[DROP_NO_PORT], 1);
+		counter_add(&swport_count(m->port, &p->lane)->drops[DROP_NO_PORT], 1);
 	else if (copies > 1)
-		counter_add(&m->port->count.flooded, 1);
+		counter_add(&swport_count(m->port, &p->lane)->flooded, 1);
 }
 
 static void
@@ -132,7 +134,7 @@ act(struct poller *p, const struct port_member *m, uint32_t verdict, struct swpo
 	else if (verdict == FWD_FLOOD)
 		flood_frame(p, m, pkt);
 	else
-		counter_add(&m->port->count.drops[verdict - FWD_DROP], 1);
+		counter_add(&swport_count(m->port, &p->lane)->drops[verdict - FWD_DROP], 1);
 }
 
 static uint32_t
@@ -161,9 +163,10 @@ flush(struct poller *p)
 	for (uint32_t i = 0; i < p->n_touched; i++) {
 		struct swport *out = p->touched[i];
 
-		send_port(out, (struct rte_mbuf **)out->batch, out->n_batch, out->batch_bytes);
-		out->n_batch = 0;
-		out->batch_bytes = 0;
+		send_port(p, out, (struct rte_mbuf **)p->batch[SLOT(out)].frame,
+			  p->batch[SLOT(out)].n, p->batch[SLOT(out)].bytes);
+		p->batch[SLOT(out)].n = 0;
+		p->batch[SLOT(out)].bytes = 0;
 	}
 	p->n_touched = 0;
 }
@@ -195,7 +198,7 @@ forward_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **p
 		flush(p);
 		return;
 	}
-	send_port(only, pkt, n, bytes);
+	send_port(p, only, pkt, n, bytes);
 }
 
 static void
@@ -208,8 +211,8 @@ handle_burst(struct poller *p, const struct port_member *m, struct rte_mbuf **pk
 		bytes += pkt[i]->pkt_len;
 		chained |= pkt[i]->nb_segs ^ 1u;
 	}
-	counter_add(&m->port->count.rx_packets, n);
-	counter_add(&m->port->count.rx_bytes, bytes);
+	counter_add(&swport_count(m->port, &p->lane)->rx_packets, n);
+	counter_add(&swport_count(m->port, &p->lane)->rx_bytes, bytes);
 	forward_burst(p, m, pkt, n, bytes);
 	/* in one go when every frame is one plain buffer, as most are */
 	if (likely(chained == 0))
@@ -265,7 +268,7 @@ poll_port(struct poller *p, const struct port_member *m)
 		in->hushed_rx = in->hushed_tx = 0;
 		return 0;
 	}
-	p->current = in;
+	p->lane.current = in;
 	rx = atomic_load_explicit(&in->rx_mask, memory_order_relaxed);
 	tx = atomic_load_explicit(&in->tx_mask, memory_order_relaxed);
 	if (unlikely(rx != in->hushed_rx || tx != in->hushed_tx))
@@ -282,7 +285,7 @@ poll_port(struct poller *p, const struct port_member *m)
  * that a front end can take away at any moment.
  */
 static void
-check_stuck(struct swport *in)
+check_stuck(struct poller *p, struct swport *in)
 {
 	int vid = connected_vid(in);
 
@@ -298,7 +301,7 @@ check_stuck(struct swport *in)
 			in->stuck &= ~bit;
 		} else if (!(in->stuck & bit)) {
 			in->stuck |= bit;
-			counter_add(&in->count.bad_ring, 1);
+			counter_add(&swport_count(in, &p->lane)->bad_ring, 1);
 		}
 	}
 }
@@ -309,7 +312,7 @@ tick(struct poller *p, const struct port_table *t)
 	p->next_tick += p->tsc_hz;
 	fwd_tick(&p->fwd);
 	for (uint32_t i = 0; i < t->n; i++)
-		check_stuck(t->member[i].port);
+		check_stuck(p, t->member[i].port);
 }
 
 /* One visit to every port. Returns how many frames came. */
@@ -320,7 +323,7 @@ poll_round(struct poller *p, const struct port_table *t)
 
 	for (uint32_t i = 0; i < t->n; i++)
 		n += poll_port(p, &t->member[i]);
-	p->current = NULL;
+	p->lane.current = NULL;
 	return n;
 }
 
@@ -330,7 +333,7 @@ poller_run(void *poller)
 	struct poller *p = poller;
 
 	p->next_tick = rte_rdtsc() + p->tsc_hz;
-	quiesce_online(&p->quiesce, true);
+	rcu_online(p->lane.rcu, 0);
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
 		/* acquire: pairs with the control thread's release of a whole table */
 		const struct port_table *t = atomic_load_explicit(&p->ports, memory_order_acquire);
@@ -341,10 +344,10 @@ poller_run(void *poller)
 		if (unlikely((int64_t)(rte_rdtsc() - p->next_tick) >= 0))
 			tick(p, t);
 		fwd_age(&p->fwd);
-		quiesce_point(&p->quiesce);
+		rcu_quiet(p->lane.rcu, 0);
 		if (unlikely(n == 0 && p->shared))
 			sched_yield();
 	}
-	quiesce_online(&p->quiesce, false);
+	rcu_offline(p->lane.rcu, 0);
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "vhost-user/forward.h"
-#include "vhost-user/quiesce.h"
+#include "vhost-user/rcu.h"
 
 struct rte_mempool;
 
@@ -26,13 +26,17 @@ struct poller {
 	/* other threads */
 	_Atomic(const struct port_table *) ports; /* released by the control thread */
 	_Atomic bool stop;
-	struct quiesce quiesce;
 
 	/* polling thread */
 	struct fwd fwd __attribute__((aligned(64)));
 	uint64_t next_tick;
-	struct swport *current; /* whose rings are being worked on: for the log sink */
+	struct lane lane;
 	uint32_t n_touched;
+	struct {
+		uint32_t n;
+		uint64_t bytes;
+		void *frame[SWITCH_BURST]; /* waiting for the end of the burst; not owned */
+	} batch[SWITCH_PORTS_MAX];
 	struct swport *touched[SWITCH_PORTS_MAX]; /* with frames waiting for the end of the burst */
 };
 

@@ -22,7 +22,9 @@ struct port_ops {
 	const char *name;
 	/*
 	 * Up to @n (<= PKT_BURST) frames that wait in @queue, oldest first. They stay the sender's:
-	 * their memory is valid until done(). Heads as @port->depth says. Returns how many.
+	 * their memory is valid until done(). Each head is near[] (PKT_HEAD bytes of the frame,
+	 * or all of it); pkt->domain is @port->domain, pcp and flags are 0 unless known. Returns
+	 * how many.
 	 */
 	uint32_t (*peek)(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *pkt,
 			 uint32_t n);

@@ -66,7 +66,7 @@ on_sigbus(int sig, siginfo_t *info, void *context)
 	if (eal_on_poll_lcore())
 		p = owner_of(addr);
 	if (p)
-		counter_add(&p->count.bad_ring, 1);
+		counter_add(&swport_count(p, &guarded->lane)->bad_ring, 1);
 	errno = saved;
 }
 

@@ -22,7 +22,7 @@ publish(struct lane_switch *sw)
 		return -ENOMEM;
 	/* release: pairs with the acquire at the start of a round */
 	old = atomic_exchange_explicit(&sw->poller.ports, t, memory_order_acq_rel);
-	quiesce_wait(&sw->poller.quiesce);
+	rcu_wait(sw->poller.lane.rcu);
 	free((void *)old);
 	return 0;
 }
@@ -30,7 +30,11 @@ publish(struct lane_switch *sw)
 int
 switch_init(struct lane_switch *sw)
 {
-	vhost_init(&sw->poller.quiesce);
+	sw->poller.lane.rcu = rcu_make(1);
+	if (!sw->poller.lane.rcu)
+		return -ENOMEM;
+	sw->poller.fwd.lane = &sw->poller.lane;
+	vhost_init(sw->poller.lane.rcu);
 	return publish(sw);
 }
 
@@ -68,26 +72,24 @@ add(void *arg, const struct port_cfg *cfg, struct err *e)
 	struct lane_switch *sw = arg;
 	int slot = free_slot(sw);
 	struct swport *p;
-	int domain, r;
+	int r;
 
 	if (find(sw, cfg->name))
 		return err_set(e, EEXIST, "port %s: the name is taken", cfg->name);
 	if (slot < 0)
 		return err_set(e, ENOSPC, "port %s: all %u ports are in use", cfg->name,
 			       SWITCH_PORTS_MAX);
-	domain = domain_get(&sw->domains, cfg->network, cfg->vlan);
-	if (domain < 0)
-		return err_set(e, ENOSPC, "port %s: all %d broadcast domains are in use", cfg->name,
-			       DOMAINS_MAX);
-	p = swport_make(cfg, new_ref(sw, slot), (uint16_t)domain);
-	if (!p) {
-		r = err_sys(e, ENOMEM, "port %s", cfg->name);
-		goto put_domain;
-	}
+	p = swport_make(cfg, new_ref(sw, slot), 1);
+	if (!p)
+		return err_sys(e, ENOMEM, "port %s", cfg->name);
+	r = domain_join(&sw->domains, cfg, NULL, &p->member, e);
+	if (r < 0)
+		goto free_port;
+	swport_refresh(p);
 	sw->slot[slot] = p;
 	if (publish(sw) < 0) {
 		r = err_sys(e, ENOMEM, "port %s", cfg->name);
-		goto free_port;
+		goto leave;
 	}
 	r = vhost_open(p, e);
 	if (r < 0)
@@ -100,11 +102,11 @@ unpublish:
 	sw->slot[slot] = NULL;
 	if (publish(sw) < 0)
 		return r; /* no memory: the port stays, unconnected, rather than dangle */
-free_port:
+leave:
 	sw->slot[slot] = NULL;
+	domain_leave(&sw->domains, &p->member);
+free_port:
 	free(p);
-put_domain:
-	domain_put(&sw->domains, domain);
 	return r;
 }
 
@@ -122,7 +124,7 @@ remove_port(void *arg, const char *name, struct err *e)
 		return err_sys(e, ENOMEM, "port %s", name);
 	}
 	vhost_close(p);
-	domain_put(&sw->domains, p->domain);
+	domain_leave(&sw->domains, &p->member);
 	log_info("port %s: removed", name);
 	free(p);
 	return 0;
@@ -180,5 +182,6 @@ void
 switch_fini(struct lane_switch *sw)
 {
 	free((void *)atomic_exchange(&sw->poller.ports, NULL));
+	rcu_free(sw->poller.lane.rcu);
 	mac_table_fini(&sw->poller.fwd.mac);
 }

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A port inside the switch, and the table of ports that the polling thread reads.
- *
- * Who writes what: the control thread makes a port whole before it publishes it; DPDK's vhost thread
- * writes what is marked "vhost"; the polling thread writes the rest. Everybody may read the atomics.
+ * A port inside the switch. Who writes what: the control thread makes a port whole before it publishes
+ * it, and later changes only what is marked so; whoever brings it up (vhost's thread, a device's
+ * owner) writes what is marked "attach"; the forwarding thread that serves it (its lane) writes the
+ * rest. Everybody may read the atomics.
  */
 #ifndef CORELANE_VHOST_USER_SWPORT_H
 #define CORELANE_VHOST_USER_SWPORT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/port.h"
 #include "base/switch_msg.h"
+#include "vhost-user/domain.h"
 
 #define SWITCH_SLOT_BITS 9
 #define SWITCH_PORTS_MAX (1u << SWITCH_SLOT_BITS)
@@ -46,9 +48,8 @@ struct swport_counters { /* as struct port_stats */
 	counter_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	counter_t flooded, learned, moved, aged, not_learned;
 	counter_t drops[DROP_CAUSES];
-	counter_t macs;
-	counter_t bad_ring; /* polling thread's part of bad_guest */
-};
+	counter_t bad_ring; /* forwarding threads' part of bad_guest */
+} __attribute__((aligned(64)));
 
 /* The last decision for this port's frames: most bursts have one source and one destination. */
 struct swport_cache {
@@ -68,84 +69,82 @@ struct swport_region {
 	uint64_t addr, size;
 };
 
+/* Held for one put(), and only when there are several lanes: send.h. */
+struct swport_lock {
+	_Atomic uint32_t held;
+} __attribute__((aligned(64)));
+
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct swport {
-	/* constant while published */
-	struct port_cfg cfg;
-	uint32_t ref;     /* slot | generation << SWITCH_SLOT_BITS; never 0 */
-	uint32_t max_len; /* of an untagged frame, without FCS */
-	uint16_t domain;
-	/*
-	 * PORT_TRUNK: the broadcast domain of each VLAN, 0 where it has none; NULL else. Its own.
-	 * Which tag a domain's frames carry on this port is vlan_of[], per domain.
-	 */
-	const uint16_t *domain_of;
-
-	/* control thread; read by forwarding threads, replaced by rcu (feature.h) */
-	_Atomic(const struct chain *) chain[2]; /* by enum chain_side; NULL: no feature */
-
-	/* vhost thread, or whoever brings the port up */
+	/* attach; ops are released last, and taken away first, before rcu_wait() */
 	_Atomic(const struct port_ops *) ops; /* NULL: down */
-	void *backing;                        /* what ops work on: rings, an ethdev; theirs */
+	void *backing;                        /* what ops work on; constant while up */
+	_Atomic uint32_t rx_mask;             /* queue pairs that we may take from */
+	_Atomic uint32_t tx_mask;             /* queue pairs that we may put into */
 
-	/* vhost thread; vid is released last and taken away first (see quiesce.h) */
-	_Atomic int vid __attribute__((aligned(64)));    /* -1: nobody connected */
-	_Atomic uint32_t rx_mask;                        /* queue pairs that we may receive from */
-	_Atomic uint32_t tx_mask;                        /* queue pairs that we may send to */
-	struct swport_region region[SWITCH_REGIONS_MAX]; /* constant while vid is not -1 */
+	/*
+	 * Control thread: changed while frames flow (SWITCH_OP_SET), so lanes look at single atomics
+	 * only. chain[] and domain_of are freed after rcu_wait().
+	 */
+	_Atomic(const struct chain *) chain[2]; /* by enum chain_side; NULL: no feature */
+	_Atomic uint32_t max_len;               /* of an untagged frame, without FCS */
+	_Atomic uint16_t domain;                /* of untagged frames; 0: they are dropped */
+	_Atomic uint16_t flags;                 /* SWPORT_ below */
+
+	/* constant while published */
+	uint32_t ref;   /* slot | generation << SWITCH_SLOT_BITS; never 0 */
+	uint32_t lanes; /* elements of count[] */
+
+	/* control thread, as above, but seldom asked for */
+	_Atomic(const uint16_t *)
+		domain_of;          /* PORT_TRUNK: domain of each VLAN, 0: none; else NULL */
+	_Atomic uint32_t mac_age_s; /* as port_cfg */
+	_Atomic uint32_t mac_limit; /* as port_cfg; 0: none */
+	_Atomic uint32_t lane;      /* number of the lane that serves it */
+
+	/* attach */
+	_Atomic int vid;                                 /* vhost's device number; -1: none */
+	struct swport_region region[SWITCH_REGIONS_MAX]; /* constant while up */
 	uint32_t n_regions;
-	bool packed; /* its rings are; constant while vid is not -1 */
+	bool packed; /* its rings are; constant while up */
 	_Atomic uint64_t connects;
 	_Atomic uint64_t bad_messages;
 
-	/* polling thread */
+	/* under the address table's lock */
+	_Atomic uint32_t macs; /* learnt addresses behind it */
+
+	/* its lane; another one only after rcu_wait() */
 	struct swport_cache cache __attribute__((aligned(64)));
+	uint64_t last_frame;              /* TSC */
 	uint32_t hushed_rx, hushed_tx;    /* queues whose guest was told not to kick */
 	uint32_t stuck;                   /* receive queues found stuck, counted once */
 	uint64_t polled[PORT_QUEUES_MAX]; /* frames taken a queue, for the stuck check */
 	uint64_t checked[PORT_QUEUES_MAX];
-	struct swport_counters count;
-	uint64_t batch_bytes;
-	uint16_t n_batch;
-	void *batch[SWITCH_BURST]; /* frames waiting for the end of the burst; not owned */
+
+	/* whoever holds it */
+	struct swport_lock queue_lock[PORT_QUEUES_MAX]; /* put() into that queue */
+	struct swport_lock chain_lock;                  /* CHAIN_OUT's state */
+
+	/* control thread; name, network, socket, kind and queues never change */
+	struct port_cfg cfg __attribute__((aligned(64)));
+	struct membership member; /* its domains */
+
+	struct swport_counters count[]; /* by lane */
 };
 
-/* One port as the polling thread meets it. */
-struct port_member {
-	struct swport *port;
-	struct swport *const *peers; /* every port of the domain, itself included */
-	uint32_t n_peers;
-};
+/* What a decision asks; a change of any counts as a change of the address table. */
+#define SWPORT_ANY_MAC  1u /* addresses are learnt; else all are declared ones */
+#define SWPORT_ISOLATED 2u /* as port_cfg */
+#define SWPORT_CLASSIFY 4u /* CHAIN_IN says which domain; a tag that is left is payload */
+#define SWPORT_STORM    8u /* flooding is limited: feat_storm.h */
 
-/* Immutable once published; replaced as a whole. */
-struct port_table {
-	uint64_t serial;
-	uint32_t n;
-	/*
-	 * Bursts that a busy queue may have in one visit: with many ports most are idle, and a round
-	 * over them costs more than the frames of one burst.
-	 */
-	uint32_t bursts;
-	struct port_member member[SWITCH_PORTS_MAX];
-	struct swport *slot[SWITCH_PORTS_MAX]; /* by ref & SWITCH_SLOT_MASK */
-	struct swport *sorted[SWITCH_PORTS_MAX];
-};
+/* A port from a checked @cfg, for @lanes lanes, not connected; NULL without memory. free() it. */
+struct swport *swport_make(const struct port_cfg *cfg, uint32_t ref, uint32_t lanes);
 
-/* The counters that @lane writes; the port's totals are the sum over all lanes. */
-static inline struct swport_counters *
-swport_count(struct swport *p, const struct lane *lane)
-{
-	(void)lane; /* one thread so far */
-	return &p->count;
-}
+/* Takes over what lanes need to know of @p->cfg and @p->member. Control thread. */
+void swport_refresh(struct swport *p);
 
-/* A new table of all the ports in @slot (NULL: free), or NULL without memory. free() it. */
-struct port_table *port_table_make(struct swport *const slot[SWITCH_PORTS_MAX], uint64_t serial);
-
-/* A port from a checked @cfg, not connected; NULL without memory. free() it. */
-struct swport *swport_make(const struct port_cfg *cfg, uint32_t ref, uint16_t domain);
-
-/* A consistent enough copy of the counters. Any thread. */
+/* A consistent enough copy of the counters, all lanes together. Any thread. */
 void swport_stats(const struct swport *p, struct port_stats *ret);
 
 #endif

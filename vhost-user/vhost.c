@@ -30,15 +30,15 @@
  */
 static struct {
 	pthread_mutex_t lock;
-	struct quiesce *quiesce;
+	struct rcu *rcu;
 	struct swport *port[SWITCH_PORTS_MAX];       /* open ones, by slot */
 	struct swport *device[RTE_MAX_VHOST_DEVICE]; /* by device number */
 } reg = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void
-vhost_init(struct quiesce *q)
+vhost_init(struct rcu *rcu)
 {
-	reg.quiesce = q;
+	reg.rcu = rcu;
 }
 
 static struct swport *
@@ -138,7 +138,7 @@ on_gone(int vid)
 	if (!p)
 		return;
 	atomic_store_explicit(&p->vid, -1, memory_order_release);
-	quiesce_wait(reg.quiesce);
+	rcu_wait(reg.rcu);
 	log_info("port %s: disconnected", p->cfg.name);
 }
 

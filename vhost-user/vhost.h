@@ -7,11 +7,11 @@
 #define CORELANE_VHOST_USER_VHOST_H
 
 #include "base/err.h"
-#include "vhost-user/quiesce.h"
+#include "vhost-user/rcu.h"
 #include "vhost-user/swport.h"
 
-/* Once, before the first port. @q: the polling thread's, which callbacks wait for. */
-void vhost_init(struct quiesce *q);
+/* Once, before the first port. @rcu: the forwarding threads', which callbacks wait for. */
+void vhost_init(struct rcu *rcu);
 
 /*
  * Starts to connect @p (now, when somebody listens already; else DPDK tries again each second).

@@ -2,7 +2,7 @@
 if(TARGET switch_core)
 	unit_test(switch_mac switch_core)
 	unit_test(switch_forward switch_core)
-	unit_test(switch_ctl switch_core Threads::Threads)
+	unit_test(switch_ctl switch_core)
 endif()
 
 # What tests/integration/switch_rings.sh runs.

@@ -7,13 +7,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "vhost-user/ctl.h"
-#include "vhost-user/quiesce.h"
 
 #define FAKE_PORTS 3
 
@@ -233,56 +231,6 @@ test_list(void **state)
 	assert_int_equal(cl.n, 1);
 }
 
-/* A reader that must never see freed memory, and a writer that frees it a thousand times. */
-struct race {
-	struct quiesce q;
-	_Atomic(int *) value;
-	_Atomic bool stop;
-	uint64_t wrong;
-};
-
-static void *
-reader(void *arg)
-{
-	struct race *r = arg;
-
-	quiesce_online(&r->q, true);
-	while (!atomic_load(&r->stop)) {
-		const int *v = atomic_load_explicit(&r->value, memory_order_acquire);
-
-		for (int i = 0; i < 50; i++)
-			r->wrong += *(const volatile int *)v != 1;
-		quiesce_point(&r->q);
-	}
-	quiesce_online(&r->q, false);
-	return NULL;
-}
-
-static void
-test_quiesce(void **state)
-{
-	int cell[2] = {1, 1};
-	struct race r = {.value = &cell[0]};
-	pthread_t t;
-
-	quiesce_wait(&r.q); /* nobody polls yet: does not hang */
-	assert_int_equal(pthread_create(&t, NULL, reader, &r), 0);
-	while (!atomic_load(&r.q.online))
-		;
-	for (int i = 0; i < 1000; i++) {
-		int *old = &cell[i % 2], *new = &cell[(i + 1) % 2];
-
-		*new = 1;
-		atomic_store_explicit(&r.value, new, memory_order_release);
-		quiesce_wait(&r.q);
-		*old = 0; /* "freed" */
-	}
-	atomic_store(&r.stop, true);
-	pthread_join(t, NULL);
-	quiesce_wait(&r.q);
-	assert_int_equal(r.wrong, 0);
-}
-
 int
 main(void)
 {
@@ -291,7 +239,6 @@ main(void)
 		cmocka_unit_test(test_add_refuses),
 		cmocka_unit_test(test_remove_stats_stop),
 		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_quiesce),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 enum { A, B, C, D, N_PORTS }; /* A, B, C share a domain; D is alone in another */
 
 struct world {
+	struct lane lane;
 	struct fwd f;
 	struct swport *slot[SWITCH_PORTS_MAX];
 	struct port_table *table;
@@ -40,13 +41,18 @@ make_port(uint32_t slot, uint16_t domain, uint16_t mtu, uint32_t age)
 {
 	const struct port_cfg cfg = {.mtu = mtu, .mac_age_s = age, .queues = 1};
 
-	return swport_make(&cfg, 1u << SWITCH_SLOT_BITS | slot, domain);
+	struct swport *p = swport_make(&cfg, 1u << SWITCH_SLOT_BITS | slot, 1);
+
+	assert_non_null(p);
+	p->domain = domain;
+	return p;
 }
 
 static int
 setup(void **state)
 {
 	memset(&w, 0, sizeof(w));
+	w.f.lane = &w.lane;
 	if (mac_table_init(&w.f.mac, 128, 1, 3) < 0)
 		return -1;
 	for (uint32_t i = 0; i < N_PORTS; i++)
@@ -121,7 +127,7 @@ expect(int in, uint8_t src, uint8_t dst, uint32_t verdict)
 static uint64_t
 macs(int port)
 {
-	return counter_get(&w.slot[port]->count.macs);
+	return w.slot[port]->macs;
 }
 
 static void
@@ -131,11 +137,11 @@ test_learns(void **state)
 	expect_to(B, 2, 1, A);
 	expect_to(A, 1, 2, B);
 	expect_to(A, 1, 2, B); /* from the port's memory of its last frame */
-	assert_int_equal(counter_get(&w.slot[A]->count.learned), 1);
-	assert_int_equal(counter_get(&w.slot[B]->count.learned), 1);
+	assert_int_equal(counter_get(&w.slot[A]->count[0].learned), 1);
+	assert_int_equal(counter_get(&w.slot[B]->count[0].learned), 1);
 	assert_int_equal(macs(A), 1);
 	assert_int_equal(macs(B), 1);
-	assert_int_equal(counter_get(&w.slot[A]->count.moved), 0);
+	assert_int_equal(counter_get(&w.slot[A]->count[0].moved), 0);
 }
 
 /* What one port remembers must not outlive what another port teaches. */
@@ -147,7 +153,7 @@ test_moves(void **state)
 	expect_to(A, 1, 2, B);
 	expect_to(C, 2, 1, A); /* station 2 is behind C now */
 	expect_to(A, 1, 2, C);
-	assert_int_equal(counter_get(&w.slot[C]->count.moved), 1);
+	assert_int_equal(counter_get(&w.slot[C]->count[0].moved), 1);
 	assert_int_equal(macs(B), 0);
 	assert_int_equal(macs(C), 1);
 }
@@ -249,7 +255,7 @@ test_domains_are_apart(void **state)
 	expect(A, 1, 2, FWD_FLOOD);
 	expect(D, 5, 1, FWD_FLOOD); /* D does not know station 1, though A's domain does */
 	expect(D, 1, 9, FWD_FLOOD); /* the same address twice, in two domains */
-	assert_int_equal(counter_get(&w.slot[D]->count.moved), 0);
+	assert_int_equal(counter_get(&w.slot[D]->count[0].moved), 0);
 	expect_to(B, 2, 1, A);
 	assert_int_equal(w.table->member[D].n_peers, 1);
 	assert_int_equal(w.table->member[A].n_peers, 3);
@@ -279,7 +285,7 @@ test_ages(void **state)
 	expect(B, 2, 1, FWD_FLOOD);
 	expect_to(C, 3, 2, B);
 	pass_seconds(8); /* the whole table has been looked at */
-	assert_int_equal(counter_get(&w.slot[A]->count.aged), 1);
+	assert_int_equal(counter_get(&w.slot[A]->count[0].aged), 1);
 	assert_int_equal(macs(A), 0);
 	assert_int_equal(macs(B), 1);
 }
@@ -296,8 +302,8 @@ test_busy_stations_do_not_age(void **state)
 		expect_to(A, 1, 2, B);
 		expect_to(B, 2, 1, A);
 	}
-	assert_int_equal(counter_get(&w.slot[A]->count.aged), 0);
-	assert_int_equal(counter_get(&w.slot[A]->count.learned), 1);
+	assert_int_equal(counter_get(&w.slot[A]->count[0].aged), 0);
+	assert_int_equal(counter_get(&w.slot[A]->count[0].learned), 1);
 }
 
 static void
@@ -318,8 +324,8 @@ test_removed_port_is_forgotten(void **state)
 	publish();
 	expect(A, 1, 2, FWD_FLOOD);
 	expect_to(B, 2, 1, A);
-	assert_int_equal(counter_get(&w.slot[B]->count.learned), 1);
-	assert_int_equal(counter_get(&w.slot[B]->count.moved), 0);
+	assert_int_equal(counter_get(&w.slot[B]->count[0].learned), 1);
+	assert_int_equal(counter_get(&w.slot[B]->count[0].moved), 0);
 	expect_to(A, 1, 2, B);
 }
 
@@ -351,11 +357,11 @@ test_full_table_is_counted(void **state)
 		assert_int_equal(decide(A, 60, &out), FWD_FLOOD);
 	}
 	assert_int_equal(macs(A), 256);
-	assert_int_equal(counter_get(&w.slot[A]->count.learned) -
-				 counter_get(&w.slot[A]->count.aged),
+	assert_int_equal(counter_get(&w.slot[A]->count[0].learned) -
+				 counter_get(&w.slot[A]->count[0].aged),
 			 256);
 	expect(B, 2, 3, FWD_FLOOD);
-	assert_int_equal(counter_get(&w.slot[B]->count.not_learned), 1);
+	assert_int_equal(counter_get(&w.slot[B]->count[0].not_learned), 1);
 	assert_int_equal(macs(B), 0);
 }
 
@@ -380,8 +386,8 @@ test_stats_copy(void **state)
 	struct port_stats s;
 
 	expect(A, 1, 2, FWD_FLOOD);
-	counter_add(&w.slot[A]->count.drops[DROP_RING_FULL], 5);
-	counter_add(&w.slot[A]->count.bad_ring, 2);
+	counter_add(&w.slot[A]->count[0].drops[DROP_RING_FULL], 5);
+	counter_add(&w.slot[A]->count[0].bad_ring, 2);
 	atomic_store(&w.slot[A]->bad_messages, 3);
 	atomic_store(&w.slot[A]->vid, 0);
 	swport_stats(w.slot[A], &s);
