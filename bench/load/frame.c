@@ -87,11 +87,12 @@ put_headers(uint8_t *f, const struct frame_plan *plan, unsigned int port, unsign
 void
 frame_build(uint8_t *buf, const struct frame_plan *plan, unsigned int port, uint16_t id)
 {
+	struct frame_walk walk = {.source = id % plan->pairs};
 	uint8_t *f = buf + FRAME_VNET_HDR;
 
 	memset(buf, 0, FRAME_VNET_HDR);
 	put_headers(f, plan, port, id);
-	frame_address(buf, plan, id);
+	frame_address(buf, plan, &walk);
 	for (size_t i = AT_PATTERN; i < plan->size; i++)
 		f[i] = pattern(id, i);
 }

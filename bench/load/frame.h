@@ -26,7 +26,10 @@ struct frame_plan {
 	bool rewrite;   /* addresses are written into each frame anew, though they stay the same */
 };
 
-/* Writes buffer @id of port @port: header, frame, pattern. @buf holds FRAME_VNET_HDR + size bytes. */
+/*
+ * Writes buffer @id of port @port: header, frame of pair @id, pattern. @buf holds FRAME_VNET_HDR + size
+ * bytes.
+ */
 void frame_build(uint8_t *buf, const struct frame_plan *plan, unsigned int port, uint16_t id);
 
 /* Whether a buffer's addresses are written each time that it is sent. */
@@ -36,19 +39,26 @@ frame_varies(const struct frame_plan *plan, uint16_t buffers)
 	return plan->mesh || plan->rewrite || plan->pairs > buffers;
 }
 
-/* Gives the frame its @n-th source and destination: each pair in turn, or each combination. */
-static inline void
-frame_address(uint8_t *buf, const struct frame_plan *plan, uint64_t n)
-{
-	uint16_t src = (uint16_t)(n % plan->pairs), dst = src;
+/* Where a port is in its list of addresses; zero: at the beginning. */
+struct frame_walk {
+	uint32_t source, shift;
+};
 
-	if (plan->mesh)
-		dst = (uint16_t)((n / plan->pairs + src) % plan->pairs);
-	dst = __builtin_bswap16(dst);
-	src = __builtin_bswap16(src);
+/* Gives the frame the next source and destination: each pair in turn, or each combination. */
+static inline void
+frame_address(uint8_t *buf, const struct frame_plan *plan, struct frame_walk *walk)
+{
+	uint32_t from = walk->source, to = from + (plan->mesh ? walk->shift : 0);
+	uint16_t dst, src = __builtin_bswap16((uint16_t)from);
+
+	dst = __builtin_bswap16((uint16_t)(to < plan->pairs ? to : to - plan->pairs));
 	if (!plan->broadcast)
 		__builtin_memcpy(buf + FRAME_VNET_HDR + 4, &dst, sizeof(dst));
 	__builtin_memcpy(buf + FRAME_VNET_HDR + 10, &src, sizeof(src));
+	if (++walk->source == plan->pairs) {
+		walk->source = 0;
+		walk->shift = walk->shift + 1 == plan->pairs ? 0 : walk->shift + 1;
+	}
 }
 
 /* A 64-bit stamp of the sender's (a time), and its reading. */

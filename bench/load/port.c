@@ -202,7 +202,7 @@ port_build(struct port *p, const struct frame_plan *plan)
 
 			frame_build(tx->buf + id * tx->stride, plan, p->number, id);
 		}
-	p->next_pair = 0;
+	p->walk = (struct frame_walk){0};
 }
 
 void
@@ -249,7 +249,7 @@ port_send(struct port *p, unsigned int queue, const struct frame_plan *plan, uns
 	for (unsigned int i = 0; i < n; i++)
 		ids[i] = tx->free[tx->free_at++ & (tx->size - 1)];
 	for (unsigned int i = 0; varies && i < n; i++)
-		frame_address(tx->buf + ids[i] * tx->stride, plan, p->next_pair++);
+		frame_address(tx->buf + ids[i] * tx->stride, plan, &p->walk);
 	for (unsigned int i = 0; stamps && i < n; i++)
 		frame_stamp(tx->buf + ids[i] * tx->stride, stamps[i]);
 	ring_put(tx, ids, n, FRAME_VNET_HDR + (uint32_t)plan->size);

@@ -39,8 +39,8 @@ struct port {
 
 	/* Counters, since the last port_clear(). */
 	uint64_t sent, received, checked, bad;
-	const char *bad_why; /* of the first bad frame */
-	uint64_t next_pair;  /* for frames whose addresses vary */
+	const char *bad_why;    /* of the first bad frame */
+	struct frame_walk walk; /* for frames whose addresses vary */
 	unsigned int check_in;
 };
 

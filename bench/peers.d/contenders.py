@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 
 from processes import Refused, program, run, wait_for
 
@@ -17,10 +18,10 @@ class Contender:
     name = None
     pages = 0  # of 2 MiB
 
-    def __init__(self, scene, cpu, tag):
+    def __init__(self, scene, cpu, tag, **options):
         self.scene, self.cpu, self.tag = scene, cpu, tag
-        self.home = scene.folder / f"{self.name}-{tag}"
-        self.home.mkdir()
+        self.options = options  # what only some contenders have
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-{tag}-", dir=scene.folder))
         self.process = None
 
     def log(self):
@@ -38,11 +39,15 @@ class Contender:
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
 
-    def go_on(self):
+    def alive(self):
         if self.process.poll() is not None:
             raise Refused(f"{self.name} has ended with status {self.process.returncode}:\n"
                           + self.last_words())
-        self.process.send_signal(signal.SIGCONT)
+        return True
+
+    def go_on(self):
+        if self.alive():
+            self.process.send_signal(signal.SIGCONT)
 
     def last_words(self):
         return (self.scene.folder / self.log()).read_text(errors="replace")[-1000:]
@@ -91,9 +96,14 @@ class Corelane(Contender):
         control = self.home / "control"
         self.process = self.scene.spawn(
             [program("corelane-switch", self.bin), "--cpu", self.cpu, "--control", control,
-             "--memory", 2 * self.pages], self.cpu, self.log())
-        wait_for(f"{self.name} listens", lambda: answers(control))
-        run([program("corelane-ports", self.bin), control, "add", "net", "1500", *sockets])
+             *self.options.get("switch", ("--memory", 2 * self.pages))], self.cpu, self.log())
+        wait_for(f"{self.name} listens", lambda: self.alive() and answers(control))
+        plain = self.options.get("plain", len(sockets))  # ports without features
+        vlan = [f"vlan={self.options['vlan']}"] if "vlan" in self.options else []
+        add = [program("corelane-ports", self.bin), control, "add", "net", "1500"]
+        run([*add, *vlan, *sockets[:plain]])
+        if plain < len(sockets):
+            run([*add, f"first={plain}", "dressed=1", *sockets[plain:]])
 
 
 class Ovs(Contender):
@@ -124,9 +134,9 @@ class Ovs(Contender):
                    "other_config:dpdk-extra=--in-memory --no-pci --no-telemetry")
         self.start_daemon()
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "fail_mode=secure")
-        for i, s in enumerate(sockets):
-            self.vsctl("add-port", "br0", f"v{i}", "--", "set", "Interface", f"v{i}",
-                       "type=dpdkvhostuserclient", f"options:vhost-server-path={s}")
+        self.vsctl(*(word for i, s in enumerate(sockets) for word in (
+            *(["--"] if i else []), "add-port", "br0", f"v{i}", "--", "set", "Interface", f"v{i}",
+            "type=dpdkvhostuserclient", f"options:vhost-server-path={s}")))
         self.add_flow()
 
     def start_daemon(self):
@@ -135,7 +145,7 @@ class Ovs(Contender):
         wait_for("ovs-vswitchd answers", lambda: answers(self.home / "ctl"), 30)
 
     def add_flow(self):
-        wait_for("OVS made the bridge", lambda: answers(self.home / "br0.mgmt"), 30)
+        wait_for("OVS made the bridge", lambda: answers(self.home / "br0.mgmt"), 60)
         run(["ovs-ofctl", "add-flow", f"unix:{self.home}/br0.mgmt", "actions=NORMAL"], env=self.env)
 
     def start_again(self):

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import time
 
-from processes import Refused, program
+from processes import Refused, end, program
 
 NEAR_NS, FAR_NS = 90, 110  # core-to-core latency: below the one, above the other
 CPU_SHARE = 0.97           # of its core that switch and endpoint must have had
@@ -22,14 +22,14 @@ SCENARIOS = {
 class Lane:
     """One contender with an endpoint of its own."""
 
-    def __init__(self, scene, contender, ring, args):
-        self.contender = contender
-        self.sockets = [str(contender.home / f"s{i}") for i in range(args.ports)]
+    def __init__(self, scene, contender, ring, args, ports=None, load=()):
+        self.contender, self.least_share = contender, args.least_share
+        self.sockets = [str(contender.home / f"s{i}") for i in range(ports or args.ports)]
         listen = [word for s in self.sockets for word in ("-l", s)]
         self.errors = contender.home / "load.log"
         self.load = scene.spawn(
             [program("corelane-load", args.bin), "-C", args.load_core, "-P", args.core, "-r", ring,
-             "-w", 60, *listen], args.load_core, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+             "-w", 60, *load, *listen], args.load_core, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=open(self.errors, "ab"), text=True)
 
     def start(self):
@@ -53,8 +53,13 @@ class Lane:
         result = self.answer()
         result["switch_cpu"] = round((self.contender.cpu_seconds() - cpu) / (time.monotonic() - wall), 3)
         self.contender.pause()
-        result["state"] = state(result)
+        result["state"] = state(result, self.least_share)
         return result
+
+    def close(self):
+        for process in (self.load, self.contender.process):
+            if process:
+                end(process)
 
     def crash(self):
         """Steady frames; in the middle of them the contender dies and is started again."""
@@ -66,7 +71,7 @@ class Lane:
         return self.answer()
 
 
-def state(w):
+def state(w, least_share=CPU_SHARE):
     """near or far, or why the window does not count."""
     if "error" in w:
         return "error: " + w["error"]
@@ -74,9 +79,9 @@ def state(w):
         return "bad frames: " + w.get("bad_why", "?")
     if figure(w) == 0:
         return "error: no frames"
-    if w["steal_ms"] > 0:
+    if w["steal_ms"] > 0 and least_share > 0:
         return "steal"
-    if min(w["switch_cpu"], w["endpoint_cpu"]) < CPU_SHARE:
+    if min(w["switch_cpu"], w["endpoint_cpu"]) < least_share:
         return "disturbed"
     if max(w["c2c_ns"]) < NEAR_NS:
         return "near"
@@ -86,8 +91,8 @@ def state(w):
 
 
 def figure(w):
-    """What is compared: Mpps, or the median round trip in us."""
-    return w["mpps"] if "mpps" in w else w["rtt_ns"]["p50"] / 1000
+    """What is compared: Mpps, or the median of a time in us."""
+    return w["mpps"] if "mpps" in w else w["rtt_ns" if "rtt_ns" in w else "latency_ns"]["p50"] / 1000
 
 
 def measure(lanes, words, args, note):
@@ -101,7 +106,7 @@ def measure(lanes, words, args, note):
     return rounds
 
 
-def compare(rounds, name, base):
+def compare(rounds, name, base, figure=figure):
     """Ratios name/base over rounds in which both windows saw the same state; the state seen most."""
     by_state = {}
     for windows in rounds:
@@ -115,4 +120,5 @@ def compare(rounds, name, base):
     quarter = len(ratios) // 4
     return {"of": name, "to": base, "state": where, "pairs": len(ratios),
             "ratio": statistics.median(ratios), "low": ratios[quarter], "high": ratios[-1 - quarter],
-            "figure": statistics.median(a for a, _ in by_state[where])}
+            "figure": statistics.median(a for a, _ in by_state[where]),
+            "base": statistics.median(b for _, b in by_state[where])}

@@ -44,11 +44,12 @@ static void
 test_broadcast(void **state)
 {
 	struct frame_plan plan = {.size = 64, .pairs = 3, .broadcast = true};
+	struct frame_walk walk = {.source = 2};
 	uint32_t len = sent(&plan, 7);
 
 	for (unsigned int i = 0; i < 6; i++)
 		assert_int_equal(buf[FRAME_VNET_HDR + i], 0xff);
-	frame_address(buf, &plan, 2);
+	frame_address(buf, &plan, &walk);
 	assert_int_equal(buf[FRAME_VNET_HDR + 4], 0xff);
 	assert_int_equal(buf[FRAME_VNET_HDR + 11], 2);
 	/* the same frame is right at any port, but with another destination at none */
@@ -114,6 +115,7 @@ test_addresses_cover_pairs_and_mesh(void **state)
 	struct frame_plan pairs = {.size = 64, .pairs = 10};
 	struct frame_plan mesh = {.size = 64, .pairs = 10, .mesh = true};
 	bool seen[10][10] = {{false}};
+	struct frame_walk one = {0}, all = {0};
 	unsigned int combinations = 0;
 
 	assert_false(frame_varies(&pairs, 10));
@@ -121,11 +123,11 @@ test_addresses_cover_pairs_and_mesh(void **state)
 	assert_true(frame_varies(&mesh, 1024));
 	for (uint64_t n = 0; n < 100; n++) {
 		sent(&pairs, 0);
-		frame_address(buf, &pairs, n);
+		frame_address(buf, &pairs, &one);
 		assert_int_equal(buf[FRAME_VNET_HDR + 5], n % 10);
 		assert_int_equal(buf[FRAME_VNET_HDR + 11], n % 10);
 		sent(&mesh, 0);
-		frame_address(buf, &mesh, n);
+		frame_address(buf, &mesh, &all);
 		combinations += !seen[buf[FRAME_VNET_HDR + 5]][buf[FRAME_VNET_HDR + 11]];
 		seen[buf[FRAME_VNET_HDR + 5]][buf[FRAME_VNET_HDR + 11]] = true;
 		assert_null(frame_check(buf, FRAME_VNET_HDR + 64, &mesh, 1));
