@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "vhost-user/feat_ip.h"
+#include "vhost-user/feat_vlan.h"
 #include "vhost-user/lane.h"
 
 /*
@@ -12,6 +14,10 @@
  * filtered before it is metered; what goes out is tagged last. NULL ends the list.
  */
 static const struct feature *const features[] = {
+	&feat_vlan_in,
+	&feat_ip,
+	/* out */
+	&feat_vlan_out,
 	NULL,
 };
 

@@ -2,4 +2,5 @@
 # Domains and layer-2 features.
 if(TARGET switch_core)
 	unit_test(switch_domain switch_core)
+	unit_test(switch_feat_vlan switch_core)
 endif()
