@@ -21,6 +21,7 @@
 
 #define PKT_OFFLOAD 1u /* off says what is still to be done to it */
 #define PKT_TAGGED  2u /* had a tag when it came, which gave vlan and pcp; it is cut off */
+#define PKT_MIRROR  4u /* a copy for a mirror's port (mirror.h) */
 
 struct rte_mbuf;
 
@@ -50,6 +51,7 @@ struct pkt {
 	struct rte_mbuf *mbuf;      /* the frame as DPDK has it, when it came so; else NULL */
 	uint8_t near[PKT_HEAD];
 	struct virtio_net_hdr off; /* host order, checked against len; when PKT_OFFLOAD */
+	uint16_t serial; /* of a traced burst: which of its frames this is, or is a copy of */
 };
 
 /* Copies the whole frame. @to has pkt->len bytes and belongs to nobody else while this runs, or to a

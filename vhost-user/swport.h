@@ -63,6 +63,7 @@ struct swport_cache {
 struct lane;
 struct chain;
 struct port_ops;
+struct watch;
 
 /* Guest memory as mapped here. */
 struct swport_region {
@@ -128,6 +129,7 @@ struct swport {
 	/* control thread; name, network, socket, kind and queues never change */
 	struct port_cfg cfg __attribute__((aligned(64)));
 	struct membership member; /* its domains */
+	struct watch *watch;      /* filters, mirror, capture, trace (watch.h); NULL: none of them */
 
 	struct swport_counters count[]; /* by lane */
 };
