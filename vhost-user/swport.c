@@ -25,6 +25,8 @@ swport_refresh(struct swport *p)
 	p->max_len = c->mtu + ETH_HEADER_LEN;
 	p->mac_age_s = c->mac_age_s;
 	p->mac_limit = c->mac_limit;
+	for (int i = 0; i < 3; i++)
+		p->storm_rate[i] = c->storm[i];
 	p->domain = p->member.untagged;
 	p->domain_of = p->member.of;
 }
@@ -58,6 +60,7 @@ add_counters(struct port_stats *s, const struct swport_counters *c)
 	s->moved += counter_get(&c->moved);
 	s->aged += counter_get(&c->aged);
 	s->not_learned += counter_get(&c->not_learned);
+	s->yellow += counter_get(&c->yellow);
 	for (int i = 0; i < DROP_CAUSES; i++)
 		s->drops[i] += counter_get(&c->drops[i]);
 	s->bad_guest += counter_get(&c->bad_ring);

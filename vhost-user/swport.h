@@ -16,6 +16,7 @@
 #include "base/port.h"
 #include "base/switch_msg.h"
 #include "vhost-user/domain.h"
+#include "vhost-user/feat_bucket.h"
 
 #define SWITCH_SLOT_BITS 9
 #define SWITCH_PORTS_MAX (1u << SWITCH_SLOT_BITS)
@@ -46,7 +47,7 @@ counter_get(const counter_t *c)
 
 struct swport_counters { /* as struct port_stats */
 	counter_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-	counter_t flooded, learned, moved, aged, not_learned;
+	counter_t flooded, learned, moved, aged, not_learned, yellow;
 	counter_t drops[DROP_CAUSES];
 	counter_t bad_ring; /* forwarding threads' part of bad_guest */
 } __attribute__((aligned(64)));
@@ -121,6 +122,7 @@ struct swport {
 	uint32_t stuck;                   /* receive queues found stuck, counted once */
 	uint64_t polled[PORT_QUEUES_MAX]; /* frames taken a queue, for the stuck check */
 	uint64_t checked[PORT_QUEUES_MAX];
+	struct bucket storm[3]; /* feat_storm.h */
 
 	/* whoever holds it */
 	struct swport_lock queue_lock[PORT_QUEUES_MAX]; /* put() into that queue */
@@ -129,7 +131,7 @@ struct swport {
 	/* control thread; name, network, socket, kind and queues never change */
 	struct port_cfg cfg __attribute__((aligned(64)));
 	struct membership member; /* its domains */
-	struct watch *watch;      /* filters, mirror, capture, trace (watch.h); NULL: none of them */
+	struct watch *watch; /* filters, mirror, capture, trace (watch.h); NULL: none of them */
 
 	struct swport_counters count[]; /* by lane */
 };
