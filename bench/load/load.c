@@ -17,9 +17,10 @@ static const struct {
 	int (*run)(struct load *l, const struct window *w, FILE *out, struct err *e);
 	bool keeps_connections; /* else a back end that goes away ends the window in an error */
 } modes[] = {
-	{"flood", mode_flood, true},      {"rtt", mode_rtt, true},
-	{"rate", mode_rate, true},        {"outage", mode_outage, false},
-	{"garbage", mode_garbage, false}, {"messages", mode_messages, false},
+	{"flood", mode_flood, true},        {"rtt", mode_rtt, true},
+	{"rate", mode_rate, true},          {"outage", mode_outage, false},
+	{"steady", mode_steady, false},     {"garbage", mode_garbage, false},
+	{"messages", mode_messages, false},
 };
 
 static double

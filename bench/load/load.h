@@ -25,15 +25,16 @@ struct load {
 
 /* One window, as "mode key=value ..." on a line or on the command line. */
 struct window {
-	char mode[16];      /* flood, rtt, rate, outage, garbage, messages */
+	char mode[16];      /* flood, rtt, rate, outage, steady, garbage, messages */
 	double seconds;     /* measured time */
 	double warmup;      /* seconds before it, not counted */
-	double rate;        /* rate, outage: frames a second and direction */
+	double rate;        /* rate, outage, steady: frames a second and direction */
 	double gap;         /* rtt: seconds of silence before each round trip */
 	unsigned int busy;  /* how many ports talk (even); the others only listen */
 	unsigned int count; /* windows to run */
 	bool one_way;       /* flood, rate: only even ports send */
 	bool c2c;           /* measure core-to-core latency before and after */
+	bool handover;      /* steady: take a second back end */
 	bool histogram;     /* print the raw histogram too */
 	uint64_t seed;      /* garbage */
 	struct frame_plan frames;
@@ -88,6 +89,7 @@ int mode_flood(struct load *l, const struct window *w, FILE *out, struct err *e)
 int mode_rtt(struct load *l, const struct window *w, FILE *out, struct err *e);
 int mode_rate(struct load *l, const struct window *w, FILE *out, struct err *e);
 int mode_outage(struct load *l, const struct window *w, FILE *out, struct err *e);
+int mode_steady(struct load *l, const struct window *w, FILE *out, struct err *e);
 int mode_messages(struct load *l, const struct window *w, FILE *out, struct err *e);
 int mode_garbage(struct load *l, const struct window *w, FILE *out, struct err *e);
 

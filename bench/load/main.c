@@ -30,14 +30,18 @@ static const char usage[] =
 	"  -P, --peer-cpu N     where the switch runs (needed for c2c=1)\n"
 	"  -m, --max-frame N    largest frame, 60..9018 (default 1518)\n"
 	"  -s, --small-pages    guest memory in 4 KiB pages\n"
+	"  -i, --notes          the back end shall note frames in flight (INFLIGHT_SHMFD)\n"
 	"  -w, --wait SECONDS   for back ends to connect (default 30)\n"
 	"modes: flood (frames/s), rtt (one frame in flight), rate (open loop, rate= frames/s a "
 	"guest),\n"
-	"       outage (longest gap while a back end restarts), garbage, messages (hostile; "
+	"       outage (longest gap while a back end restarts), steady (numbered frames, rings "
+	"kept, while\n"
+	"       a back end restarts or another takes over: what was lost), garbage, messages "
+	"(hostile; "
 	"seed=)\n"
 	"keys:  seconds warmup count size pairs mesh broadcast rewrite busy rate gap one_way c2c "
 	"histogram\n"
-	"       seed\n";
+	"       seed handover\n";
 
 struct options {
 	struct port_opts common;
@@ -108,6 +112,9 @@ set_option(struct options *o, int c)
 		v = number(optarg, FRAME_MIN, FRAME_MAX);
 		o->common.max_frame = (uint16_t)v;
 		break;
+	case 'i':
+		o->common.notes = true;
+		break;
 	case 's':
 		o->common.small_pages = true;
 		break;
@@ -133,12 +140,13 @@ parse_options(struct options *o, int argc, char **argv)
 		{"peer-cpu", required_argument, NULL, 'P'},
 		{"max-frame", required_argument, NULL, 'm'},
 		{"small-pages", no_argument, NULL, 's'},
+		{"notes", no_argument, NULL, 'i'},
 		{"wait", required_argument, NULL, 'w'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+l:c:r:n:q:C:P:m:sw:", longs, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "+l:c:r:n:q:C:P:m:siw:", longs, NULL)) != -1)
 		if (set_option(o, c) < 0)
 			return -1;
 	if (o->n_ports < 2 || o->n_ports % 2) {

@@ -15,8 +15,7 @@
 #include "base/util.h"
 
 #define PAGE_2M    ((size_t)2 << 20)
-#define GPA_BASE   0x100000000ull /* unlike the address here, so that mixing them up fails */
-#define CHECK_EACH 251            /* a prime: no buffer is left out for ever */
+#define CHECK_EACH 251 /* a prime: no buffer is left out for ever */
 
 /* An odd number of cache lines: buffers spread over all sets of a cache. */
 static size_t
@@ -63,7 +62,7 @@ open_ring(struct port *p, unsigned int i, struct err *e)
 	r->size = p->opts.ring_size;
 	r->stride = buffer_stride(&p->opts);
 	r->buf = p->mem + at;
-	r->buf_gpa = GPA_BASE + at;
+	r->buf_gpa = PORT_GPA + at;
 	r->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (r->kick_fd < 0 || r->call_fd < 0)
@@ -79,6 +78,9 @@ port_open(struct port *p, unsigned int number, const struct port_opts *opts, str
 	*p = (struct port){.opts = *opts,
 			   .number = number,
 			   .vhost = {.fd = -1},
+			   .next = {.fd = -1},
+			   .notes = {.fd = -1},
+			   .next_notes = {.fd = -1},
 			   .listen_fd = -1,
 			   .mem_fd = -1,
 			   .check_in = CHECK_EACH};
@@ -99,6 +101,11 @@ void
 port_close(struct port *p)
 {
 	vhost_close(&p->vhost);
+	vhost_close(&p->next);
+	if (p->notes.fd >= 0)
+		close(p->notes.fd);
+	if (p->next_notes.fd >= 0)
+		close(p->next_notes.fd);
 	if (p->listen_fd >= 0) {
 		close(p->listen_fd);
 		unlink(p->opts.path);
@@ -113,84 +120,6 @@ port_close(struct port *p)
 		munmap(p->mem, p->mem_size);
 	if (p->mem_fd >= 0)
 		close(p->mem_fd);
-}
-
-static int
-announce_memory(struct port *p)
-{
-	struct vhost_msg m = {.request = VHOST_SET_MEM_TABLE,
-			      .size = 8 + sizeof(struct vhost_mem_region)};
-
-	m.mem.n = 1;
-	m.mem.region[0] = (struct vhost_mem_region){.gpa = GPA_BASE,
-						    .size = p->mem_size,
-						    .hva = (uintptr_t)p->mem};
-	return vhost_send(&p->vhost, &m, p->mem_fd);
-}
-
-static int
-announce_ring(struct port *p, unsigned int i)
-{
-	struct ring *r = &p->ring[i];
-	struct vhost *v = &p->vhost;
-	struct vhost_msg m = {.request = VHOST_SET_VRING_ADDR, .size = sizeof(m.addr)};
-	uint64_t desc, driver, device;
-	int err;
-
-	ring_reset(r, p->mem + p->ring_at[i]);
-	ring_addresses(r, &desc, &driver, &device);
-	m.addr.index = i;
-	m.addr.desc = desc;
-	m.addr.driver = driver;
-	m.addr.device = device;
-	err = vhost_set_state(v, VHOST_SET_VRING_NUM, i, r->size);
-	/* Packed: index 0 and wrap counter 1, for both halves ("VRING_BASE" in the specification). */
-	if (err == 0)
-		err = vhost_set_state(v, VHOST_SET_VRING_BASE, i, r->packed ? 0x80008000u : 0);
-	if (err == 0)
-		err = vhost_send(v, &m, -1);
-	if (err == 0)
-		err = vhost_set_fd(v, VHOST_SET_VRING_KICK, i, r->kick_fd);
-	if (err == 0)
-		err = vhost_set_fd(v, VHOST_SET_VRING_CALL, i, r->call_fd);
-	return err;
-}
-
-static void
-post_receive_buffers(struct ring *r)
-{
-	ring_put(r, r->free, r->n_free, (uint32_t)r->stride);
-	r->n_free = 0;
-}
-
-int
-port_attach(struct port *p, int timeout_ms, struct err *e)
-{
-	uint64_t wanted = 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MRG_RXBUF |
-			  VHOST_F_PROTOCOL_FEATURES;
-	struct vhost *v = &p->vhost;
-	int r;
-
-	vhost_close(v);
-	r = p->opts.connect ? vhost_connect(v, p->opts.path, timeout_ms)
-			    : vhost_accept(v, p->listen_fd, timeout_ms);
-	if (r < 0)
-		return err_sys(e, -r, "no back end on %s", p->opts.path);
-	if (p->opts.packed)
-		wanted |= 1ull << VIRTIO_F_RING_PACKED;
-	if (p->opts.queues > 1)
-		wanted |= 1ull << VIRTIO_NET_F_MQ;
-	r = vhost_negotiate(v, wanted, p->opts.queues, e);
-	if (r < 0)
-		return err_prefix(e, "%s", p->opts.path);
-	r = announce_memory(p);
-	for (unsigned int i = 0; r == 0 && i < 2 * p->opts.queues; i++)
-		r = announce_ring(p, i);
-	for (unsigned int i = 0; r == 0 && i < p->opts.queues; i++)
-		post_receive_buffers(port_rx(p, i));
-	for (unsigned int i = 0; r == 0 && i < 2 * p->opts.queues; i++)
-		r = vhost_set_state(v, VHOST_SET_VRING_ENABLE, i, 1);
-	return r < 0 ? err_sys(e, -r, "%s: bringing queues up", p->opts.path) : 0;
 }
 
 void

@@ -16,20 +16,34 @@
 #include "bench/load/ring.h"
 #include "bench/load/vhost.h"
 
+#define PORT_GPA                                                                                   \
+	0x100000000ull /* of guest memory: unlike its address here, so that mixing them up fails */
+
 struct port_opts {
 	const char *path; /* of the socket */
 	bool connect;     /* the back end listens, we connect */
 	bool packed;
+	bool notes;         /* the back end shall keep in-flight notes */
 	bool small_pages;   /* 4 KiB pages instead of 2 MiB ones */
 	uint16_t ring_size; /* a power of two, 2..RING_SIZE_MAX */
 	uint16_t max_frame; /* FRAME_MIN..FRAME_MAX: how large the buffers are */
 	unsigned int queues;
 };
 
+/* A back end's in-flight notes, kept for the next one. */
+struct port_notes {
+	int fd; /* -1: none */
+	struct vhost_inflight layout;
+};
+
 struct port {
 	struct port_opts opts;
 	unsigned int number;
 	struct vhost vhost; /* .fd -1 while nobody is connected */
+	struct port_notes notes;
+	/* A second back end that is set up and waits for the first to go; see port_second(). */
+	struct vhost next;
+	struct port_notes next_notes;
 	int listen_fd, mem_fd;
 	uint8_t *mem;
 	size_t mem_size;
@@ -48,6 +62,14 @@ struct port {
 int port_open(struct port *p, unsigned int number, const struct port_opts *opts, struct err *e);
 /* Waits for the back end and brings every queue up from the beginning; buffers all posted. */
 int port_attach(struct port *p, int timeout_ms, struct err *e);
+/* The same for a back end that came back: the rings stay as they are, and it goes on in them. */
+int port_resume(struct port *p, int timeout_ms, struct err *e);
+/*
+ * Waits for a second back end and sets it up for the same rings while the first one works in them.
+ * May run on another thread than the rest. port_promote() then makes it the only one.
+ */
+int port_second(struct port *p, int timeout_ms, struct err *e);
+void port_promote(struct port *p);
 void port_close(struct port *p);
 
 /* Writes all transmit frames anew; none is with the device. */

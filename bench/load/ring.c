@@ -74,6 +74,28 @@ ring_addresses(const struct ring *r, uint64_t *ret_desc, uint64_t *ret_driver, u
 	*ret_device = (uintptr_t)r->vr.used;
 }
 
+static uint32_t
+packed_base(const struct ring *r)
+{
+	uint16_t slot = r->used, held = r->held;
+	bool wrap = r->used_wrap;
+	uint32_t half;
+
+	for (; held > 0 && ring_slot_used(r, slot, wrap); held--)
+		if (++slot == r->size) {
+			slot = 0;
+			wrap = !wrap;
+		}
+	half = slot | (wrap ? 0x8000u : 0);
+	return half | half << 16;
+}
+
+uint32_t
+ring_base(const struct ring *r)
+{
+	return r->packed ? packed_base(r) : __atomic_load_n(&r->vr.used->idx, __ATOMIC_ACQUIRE);
+}
+
 void
 ring_kick(struct ring *r)
 {

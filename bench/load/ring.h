@@ -58,6 +58,12 @@ void ring_reset(struct ring *r, void *mem);
 void ring_addresses(const struct ring *r, uint64_t *ret_desc, uint64_t *ret_driver,
 		    uint64_t *ret_device);
 
+/*
+ * How far the device came, by what it gave back: for VHOST_USER_SET_VRING_BASE when it died. Right for
+ * one that works in order, which all of them are here.
+ */
+uint32_t ring_base(const struct ring *r);
+
 /* Wakes a device that has not asked to be left alone. Called after ring_put(). */
 void ring_kick(struct ring *r);
 

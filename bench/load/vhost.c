@@ -41,7 +41,7 @@ vhost_listen(const char *path)
 	if (fd < 0)
 		return -errno;
 	unlink(path);
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 1) < 0) {
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 4) < 0) {
 		r = -errno;
 		close(fd);
 		return r;
@@ -161,7 +161,36 @@ receive_bytes(int sock, void *buf, size_t len)
 	return 0;
 }
 
-/* Every answer that is asked for here is one 64-bit number or a vring state: 8 bytes. */
+/* A message's head and the descriptor that comes with it: both with the first byte. */
+static int
+receive_head(int sock, struct vhost_msg *ret, int *ret_fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = ret, .iov_len = VHOST_HEAD_BYTES};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.space,
+			    .msg_controllen = sizeof(control.space)};
+	const struct cmsghdr *c;
+	int r = wait_readable(sock, ANSWER_MS);
+	ssize_t n;
+
+	if (r < 0)
+		return r;
+	n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	if (n <= 0)
+		return n == 0 ? -ECONNRESET : -errno;
+	c = CMSG_FIRSTHDR(&mh);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	return receive_bytes(sock, (uint8_t *)ret + n, VHOST_HEAD_BYTES - (size_t)n);
+}
+
+/* Every other answer that is asked for is one 64-bit number or a vring state: 8 bytes. */
 static int
 receive_reply(struct vhost *v, uint32_t request, uint64_t *ret)
 {
@@ -256,11 +285,15 @@ negotiate_protocol(struct vhost *v, unsigned int queues, struct err *e)
 
 	if (queues > 1)
 		wanted |= VHOST_PROTOCOL_F_MQ;
+	if (v->notes)
+		wanted |= VHOST_PROTOCOL_F_INFLIGHT;
 	if (r == 0)
 		r = vhost_set_u64(v, VHOST_SET_PROTOCOL_FEATURES, offered & wanted);
 	if (r < 0)
 		return err_sys(e, -r, "protocol features");
 	v->reply_ack = offered & VHOST_PROTOCOL_F_REPLY_ACK;
+	if (v->notes && !(offered & VHOST_PROTOCOL_F_INFLIGHT))
+		return err_set(e, ENOTSUP, "the back end keeps no notes of frames in flight");
 	if (queues == 1)
 		return 0;
 	if (!(offered & VHOST_PROTOCOL_F_MQ))
@@ -302,6 +335,34 @@ vhost_negotiate(struct vhost *v, uint64_t wanted, unsigned int queues, struct er
 	if (r == 0)
 		r = vhost_set_u64(v, VHOST_SET_FEATURES, wanted);
 	return r < 0 ? err_sys(e, -r, "setting features") : 0;
+}
+
+int
+vhost_get_inflight(struct vhost *v, unsigned int queues, unsigned int queue_size,
+		   struct vhost_inflight *ret, int *ret_fd)
+{
+	struct vhost_msg m = {.request = VHOST_GET_INFLIGHT_FD,
+			      .flags = VERSION,
+			      .size = sizeof(m.inflight),
+			      .inflight = {.queues = (uint16_t)queues,
+					   .queue_size = (uint16_t)queue_size}};
+	int fd = -1, r = send_all(v->fd, &m, -1);
+
+	if (r == 0)
+		r = receive_head(v->fd, &m, &fd);
+	if (r == 0 && (m.request != VHOST_GET_INFLIGHT_FD || m.size != sizeof(m.inflight) ||
+		       !(m.flags & REPLY) || fd < 0))
+		r = -EPROTO;
+	if (r == 0)
+		r = receive_bytes(v->fd, &m.inflight, sizeof(m.inflight));
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	*ret = m.inflight;
+	*ret_fd = fd;
+	return 0;
 }
 
 bool

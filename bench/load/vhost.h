@@ -27,14 +27,24 @@ enum vhost_request {
 	VHOST_SET_PROTOCOL_FEATURES = 16,
 	VHOST_GET_QUEUE_NUM = 17,
 	VHOST_SET_VRING_ENABLE = 18,
+	VHOST_GET_INFLIGHT_FD = 31,
+	VHOST_SET_INFLIGHT_FD = 32,
 };
 
 #define VHOST_F_PROTOCOL_FEATURES  (1ull << 30)
 #define VHOST_PROTOCOL_F_MQ        (1ull << 0)
 #define VHOST_PROTOCOL_F_REPLY_ACK (1ull << 3)
+#define VHOST_PROTOCOL_F_INFLIGHT  (1ull << 12)
 
 struct vhost_mem_region {
 	uint64_t gpa, size, hva, fd_offset;
+};
+
+/* Where a back end notes what it has in hand; its contents are none of the front end's business. */
+struct vhost_inflight {
+	uint64_t size, offset;
+	uint16_t queues, queue_size;
+	uint32_t padding; /* every implementation sends it */
 };
 
 struct vhost_msg {
@@ -52,6 +62,7 @@ struct vhost_msg {
 			uint32_t n, padding;
 			struct vhost_mem_region region[8];
 		} mem;
+		struct vhost_inflight inflight;
 	};
 } __attribute__((packed));
 
@@ -61,6 +72,7 @@ struct vhost {
 	int fd; /* the connection, or -1 */
 	uint64_t features;
 	bool reply_ack;
+	bool notes; /* before vhost_negotiate(): ask for in-flight notes; after: the back end has them */
 };
 
 /* Listens on @path, replacing a stale socket. Returns the fd or -errno. */
@@ -87,6 +99,10 @@ int vhost_set_state(struct vhost *v, enum vhost_request request, uint32_t index,
 /* SET_VRING_KICK and SET_VRING_CALL. */
 int vhost_set_fd(struct vhost *v, enum vhost_request request, uint32_t index, int fd);
 int vhost_get_u64(struct vhost *v, enum vhost_request request, uint64_t *ret);
+
+/* GET_INFLIGHT_FD: the back end makes room for notes; *@ret_fd is the caller's. */
+int vhost_get_inflight(struct vhost *v, unsigned int queues, unsigned int queue_size,
+		       struct vhost_inflight *ret, int *ret_fd);
 
 /* Whether the back end has closed the connection. One system call. */
 bool vhost_gone(const struct vhost *v);

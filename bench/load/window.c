@@ -22,6 +22,7 @@ static const struct key {
 	{"count", COUNT, offsetof(struct window, count), 1, 1000000},
 	{"one_way", FLAG, offsetof(struct window, one_way), 0, 1},
 	{"c2c", FLAG, offsetof(struct window, c2c), 0, 1},
+	{"handover", FLAG, offsetof(struct window, handover), 0, 1},
 	{"histogram", FLAG, offsetof(struct window, histogram), 0, 1},
 	{"seed", SEED, offsetof(struct window, seed), 0, 1.8e19},
 	{"size", SIZE, offsetof(struct window, frames.size), FRAME_MIN, FRAME_MAX},
