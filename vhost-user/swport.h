@@ -99,10 +99,11 @@ struct swport {
 
 	/* control thread, as above, but seldom asked for */
 	_Atomic(const uint16_t *)
-		domain_of;          /* PORT_TRUNK: domain of each VLAN, 0: none; else NULL */
-	_Atomic uint32_t mac_age_s; /* as port_cfg */
-	_Atomic uint32_t mac_limit; /* as port_cfg; 0: none */
-	_Atomic uint32_t lane;      /* number of the lane that serves it */
+		domain_of;              /* PORT_TRUNK: domain of each VLAN, 0: none; else NULL */
+	_Atomic uint32_t mac_age_s;     /* as port_cfg */
+	_Atomic uint32_t mac_limit;     /* as port_cfg; 0: none */
+	_Atomic uint32_t storm_rate[3]; /* as port_cfg */
+	_Atomic uint32_t lane;          /* number of the lane that serves it */
 
 	/* attach */
 	_Atomic int vid;                                 /* vhost's device number; -1: none */
