@@ -16,7 +16,8 @@ switch_drop_name(enum switch_drop cause)
 		[DROP_ISOLATED] = "isolated",   [DROP_STORM] = "storm",
 		[DROP_FILTER] = "filter",       [DROP_POLICED] = "policed",
 		[DROP_SHAPED] = "shaped",       [DROP_OFFLOAD] = "offload",
-		[DROP_BUFFERS] = "buffers",
+		[DROP_BUFFERS] = "buffers",     [DROP_RESERVED] = "reserved",
+		[DROP_TUNNEL] = "tunnel",
 	};
 
 	return (unsigned int)cause < DROP_CAUSES ? name[cause] : "unknown";

@@ -8,6 +8,10 @@
 #define PORTS_A_BURST 16
 #define BURSTS_MAX    4
 
+/* 01:80:c2:00:00:00 to 0f (IEEE 802.1Q-2018, table 8-1): between neighbours, as a key has its bytes. */
+#define RESERVED      UINT64_C(0x000000c28001)
+#define RESERVED_MASK UINT64_C(0xf0ffffffffff)
+
 #define SWEEP_SECONDS 8 /* the whole table is looked at once in so many */
 #define SWEEP_STEP    4 /* buckets a round */
 
@@ -71,6 +75,8 @@ destination(struct fwd *f, const struct swport *in, uint64_t dst, struct swport 
 	struct mac_entry *e;
 	struct swport *p;
 
+	if ((dst & RESERVED_MASK) == RESERVED)
+		return FWD_DROP + DROP_RESERVED;
 	if (dst & 1) /* group address */
 		return FWD_FLOOD;
 	e = dst ? mac_find(&f->mac, mac_key(dst, in->domain)) : NULL;

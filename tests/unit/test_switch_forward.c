@@ -182,6 +182,24 @@ test_group_destinations_flood(void **state)
 }
 
 static void
+test_reserved_addresses_stay(void **state)
+{
+	static const uint8_t reserved[6] = {0x01, 0x80, 0xc2, 0, 0, 0};
+	struct swport *out;
+
+	(void)state;
+	for (unsigned int i = 0; i <= 0x10; i++) {
+		memset(w.frame, 0, sizeof(w.frame));
+		memcpy(w.frame, reserved, sizeof(reserved));
+		w.frame[5] = (uint8_t)i;
+		set_mac(w.frame + 6, 1);
+		set_type(0x88cc, 0);
+		assert_int_equal(decide(A, 60, &out),
+				 i < 0x10 ? FWD_DROP + DROP_RESERVED : FWD_FLOOD);
+	}
+}
+
+static void
 test_bad_sources(void **state)
 {
 	struct swport *out;
@@ -460,6 +478,7 @@ main(void)
 		WORLD_TEST(test_moves),
 		WORLD_TEST(test_self),
 		WORLD_TEST(test_group_destinations_flood),
+		WORLD_TEST(test_reserved_addresses_stay),
 		WORLD_TEST(test_bad_sources),
 		WORLD_TEST(test_lengths),
 		WORLD_TEST(test_tags),
