@@ -101,6 +101,7 @@ struct port_cfg {
 		ip[PORT_IPS_MAX]; /* what it may send from; family 0 ends the list; none: any */
 	char mirror_to[PORT_NAME_LEN]; /* a port that gets a copy of its frames; "": none */
 	uint8_t mirror_in, mirror_out; /* which of them */
+	uint8_t mirror_also; /* 1: ports are mirrored to it, and it takes ordinary frames all the same */
 	char device[PORT_MEMBERS_MAX][PORT_DEVICE_LEN]; /* PORT_ETHDEV: [0]; PORT_BOND: all */
 	struct port_vxlan vxlan;
 };
