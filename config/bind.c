@@ -190,6 +190,11 @@ bind_key(struct binder *b, const struct config_schema *s, const struct config_ke
 	case KEY_LABELS:
 		bind_labels(b, k, n, base);
 		return 0;
+	case KEY_VLANS:
+	case KEY_MACS:
+	case KEY_IPS:
+		bind_items(b, k, n, base);
+		return 0;
 	case KEY_TEXT:
 		return bind_text(b, k, n, base);
 	case KEY_TREE:

@@ -20,6 +20,9 @@ struct binder {
 /* Whether @n, when it is there, has the kind that is wanted. Nothing written counts as empty. */
 bool bind_has_kind(struct binder *b, const char *name, enum node_kind kind, struct node *n);
 
+/* Lists of frames' things: types_net.h. */
+void bind_items(struct binder *b, const struct config_key *k, struct node *n, void *base);
+
 /* KEY_TEXT, KEY_TREE and KEY_LABELS. 0 or -ENOMEM. */
 int bind_text(struct binder *b, const struct config_key *k, struct node *n, void *base);
 int bind_tree(struct binder *b, const struct config_key *k, struct node *n, void *base);

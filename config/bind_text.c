@@ -8,6 +8,8 @@
 #include "config/bind_priv.h"
 #include "config/json.h"
 #include "config/text.h"
+#include "config/types.h"
+#include "config/types_net.h"
 #include "config/value.h"
 
 /* Room for @len bytes of @k's text in the store; NULL after a complaint, or without memory. */
@@ -75,6 +77,41 @@ bind_tree(struct binder *b, const struct config_key *k, struct node *n, void *ba
 	json_write(n, kept);
 	memcpy((char *)base + k->offset, &kept, sizeof(kept));
 	return 0;
+}
+
+/* How many items the field of @k holds. */
+static size_t
+items_max(const struct config_key *k)
+{
+	switch (k->type) {
+	case KEY_MACS:
+		return k->width / 6;
+	case KEY_IPS:
+		return k->width / sizeof(struct port_ip);
+	default:
+		return VLAN_MAX;
+	}
+}
+
+void
+bind_items(struct binder *b, const struct config_key *k, struct node *n, void *base)
+{
+	char why[COMPLAINT_LEN];
+
+	if (!n || !bind_has_kind(b, k->name, NODE_LIST, n))
+		return;
+	if (n->n > items_max(k)) {
+		complain(b, n, "%s has %zu items; at most %zu are possible", k->name, n->n,
+			 items_max(k));
+		return;
+	}
+	for (struct node *c = n->first; c; c = c->next) {
+		if (c->null)
+			complain(b, c, "%s has an item without a value", k->name);
+		else if (bind_has_kind(b, k->name, NODE_SCALAR, c) &&
+			 type_add_item(k, c->text, (char *)base + k->offset, why) < 0)
+			complain(b, c, "%s %s", k->name, why);
+	}
 }
 
 static bool

@@ -93,11 +93,15 @@ check_site(struct draft *d)
 	for (size_t i = 0; i < d->site->n_vnfs; i++)
 		check_vnf(d, i);
 	check_networks(d);
-	check_sockets(d);
 	check_devices(d);
+	check_uplinks(d);
+	check_ports(d);
+	check_sockets(d);
 	check_functions(d);
 	check_cids(d);
 	r = mac_assign(d);
+	if (r == 0)
+		r = check_static_macs(d);
 	copy_macs(d->site);
 	return r;
 }

@@ -6,17 +6,30 @@
 #include "config/near.h"
 #include "config/text.h"
 
-static struct node *
+struct node *
 device_node(const struct draft *d, size_t i)
 {
 	return node_item(node_find(d->host_doc, "spec.devices"), i);
 }
 
-static const char *
+const char *
 who_device(const struct site_host *h, size_t i, char buf[WHO_LEN])
 {
 	snprintf(buf, WHO_LEN, "host %s, device %s", h->name, h->devices[i].name);
 	return buf;
+}
+
+/* The key that says what kind of device it is. */
+const char *
+device_key(const struct site_device *dev)
+{
+	static const char *const key[] = {
+		[DEVICE_PCI] = "pci",      [DEVICE_MAC] = "mac",
+		[DEVICE_TAP] = "tap",      [DEVICE_AF_PACKET] = "afPacket",
+		[DEVICE_AF_XDP] = "afXdp", [DEVICE_KERNEL] = "kernel",
+		[DEVICE_BOND] = "bond",    [DEVICE_VXLAN] = "vxlan"};
+
+	return key[dev->kind];
 }
 
 /* What two devices must not have in common, or NULL: they are two. */
@@ -27,9 +40,11 @@ same(const struct site_device *a, const struct site_device *b)
 
 	if (a->name[0] && strcmp(a->name, b->name) == 0)
 		return "name";
-	if (a->by_mac != b->by_mac)
+	if (a->kind != b->kind)
 		return NULL;
-	if (a->by_mac)
+	if (a->kind >= DEVICE_TAP)
+		return a->ifname[0] && strcmp(a->ifname, b->ifname) == 0 ? device_key(a) : NULL;
+	if (a->kind == DEVICE_MAC)
 		return memcmp(a->mac, none, 6) != 0 && memcmp(a->mac, b->mac, 6) == 0 ? "mac"
 										      : NULL;
 	return pci_addr_equal(&a->pci, &b->pci) ? "pci" : NULL;
@@ -72,7 +87,7 @@ no_such_device(struct draft *d, struct node *n, const char *name, const char *wh
 		   near_hint(&near, hint));
 }
 
-static bool
+bool
 find_device(const struct site_host *h, const char *name, size_t *ret)
 {
 	for (size_t i = 0; i < h->n_devices; i++) {

@@ -33,11 +33,15 @@ int check_site(struct draft *d);
 void check_names(struct draft *d);           /* two documents with one name */
 void check_vnf(struct draft *d, size_t vnf); /* contradictions inside one VNF */
 void check_networks(struct draft *d);        /* references to Networks */
-void check_sockets(struct draft *d);         /* one vhost-user socket, two interfaces */
-void check_devices(struct draft *d);         /* one physical function, two devices */
-void check_functions(struct draft *d);       /* references to devices, more than they have */
-void check_cids(struct draft *d);            /* one vsock address, two VNFs */
-int mac_assign(struct draft *d);             /* one address, two interfaces; automatic ones */
+void check_ports(struct draft *d);           /* interfaces of the switch; after check_networks() */
+void check_rules(struct draft *d, size_t vnf, size_t i); /* the filter of one of them */
+void check_uplinks(struct draft *d);    /* devices that are the switch's, and who uses them */
+int check_static_macs(struct draft *d); /* after mac_assign(): 0 or -ENOMEM */
+void check_sockets(struct draft *d);    /* one vhost-user socket, two interfaces */
+void check_devices(struct draft *d);    /* one physical function, two devices */
+void check_functions(struct draft *d);  /* references to devices, more than they have */
+void check_cids(struct draft *d);       /* one vsock address, two VNFs */
+int mac_assign(struct draft *d);        /* one address, two interfaces; automatic ones */
 
 #define WHO_LEN 192
 /* "vnf fw1", and "vnf fw1, interface lan". Return @buf. */
@@ -47,6 +51,12 @@ const char *who_interface(const struct site_vnf *v, const struct site_interface 
 
 /* The node of interface @i of VNF @vnf; never NULL for an interface that exists. */
 struct node *interface_node(const struct draft *d, size_t vnf, size_t i);
+
+/* The same of devices of the Host document. */
+const char *who_device(const struct site_host *h, size_t i, char buf[WHO_LEN]);
+struct node *device_node(const struct draft *d, size_t i);
+const char *device_key(const struct site_device *dev); /* "pci", "tap" */
+bool find_device(const struct site_host *h, const char *name, size_t *ret);
 
 /* Adds a complaint at the deepest part of @path below @n that was written. */
 #define check_fail(d, n, path, who, ...)                                                           \

@@ -9,6 +9,7 @@
 #include "config/schema.h"
 #include "config/text.h"
 #include "config/types.h"
+#include "config/types_net.h"
 #include "config/value.h"
 
 struct dumper {
@@ -112,6 +113,13 @@ dump_key(struct dumper *d, const struct config_key *k, const char *base, unsigne
 		break;
 	case KEY_LABELS:
 		dump_labels(d, k, base);
+		break;
+	case KEY_VLANS:
+	case KEY_MACS:
+	case KEY_IPS:
+		fputc(' ', d->out);
+		type_print_items(k, base + k->offset, d->out);
+		fputc('\n', d->out);
 		break;
 	case KEY_TEXT:
 	case KEY_TREE:

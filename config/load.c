@@ -215,6 +215,8 @@ site_free(struct site *s)
 	if (!s)
 		return;
 	for (size_t i = 0; i < s->n_vnfs; i++) {
+		for (size_t k = 0; k < s->vnfs[i].n_interfaces; k++)
+			free(s->vnfs[i].interfaces[k].port.rule);
 		free(s->vnfs[i].interfaces);
 		free(s->vnfs[i].disks);
 	}

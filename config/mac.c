@@ -73,7 +73,7 @@ static const struct site_device *
 device_with(const struct site_host *h, const uint8_t mac[6])
 {
 	for (size_t i = 0; i < h->n_devices; i++)
-		if (h->devices[i].by_mac && memcmp(h->devices[i].mac, mac, 6) == 0)
+		if (h->devices[i].kind == DEVICE_MAC && memcmp(h->devices[i].mac, mac, 6) == 0)
 			return &h->devices[i];
 	return NULL;
 }

@@ -26,6 +26,14 @@ enum key_type {
 	KEY_PCI,       /* struct pci_addr */
 	KEY_TEXT,      /* char *, kept in the site's store: at most max bytes in several lines */
 	KEY_TREE,      /* likewise: any mapping, kept as JSON */
+	KEY_BYTES,     /* as KEY_SIZE, with decimal units too: buffers and bursts */
+	KEY_HEX,       /* as KEY_NUMBER, written and read as 0x88cc */
+	KEY_IP,        /* struct port_ip; min: enum key_ip; family 0 is the first of words */
+	KEY_PORTS,     /* uint16_t[2]: "80" or "1024-2047"; {0, 0} is the first of words */
+	KEY_MAC_MASK,  /* uint8_t[6], its mask at aux; a zero mask is the first of words */
+	KEY_VLANS,     /* list: uint64_t[VLAN_WORDS], a bit for each of 200, "300-310" */
+	KEY_MACS,      /* list: uint8_t[][6], zero ends it; no two alike */
+	KEY_IPS,       /* list: struct port_ip[], family 0 ends it; min as KEY_IP's */
 	KEY_LABELS,    /* char[][NAME_MAX_LEN]: labels, no two alike; their number at aux */
 	KEY_INDEX_MAP, /* int[max + 1], -1 where nothing is said; "auto": all of it */
 	KEY_OBJECT,    /* the keys of sub, in the same struct */
@@ -39,7 +47,13 @@ enum key_type {
 #define KEY_WHERE    (1u << 3) /* where the value stands goes to the struct where at where */
 #define KEY_ONE_OF   (1u << 4) /* exactly one such key of an object is given; the tag says which */
 #define KEY_BELONGS  (1u << 5) /* only beside the KEY_ONE_OF key with the same tag */
-#define KEY_GIVEN    (1u << 6) /* KEY_OBJECT: the bool at aux says whether it was written */
+#define KEY_GIVEN    (1u << 6) /* the bool at aux says whether it was written */
+
+enum key_ip {
+	IP_NETWORK, /* 10.0.0.0/8, or one address; what is behind the prefix is zero */
+	IP_LOCAL,   /* 10.0.0.1/24: an address in its network */
+	IP_HOST,    /* an address and nothing else */
+};
 
 struct config_word {
 	const char *name; /* NULL ends the list */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/port.h"
+#include "config/schema_if.h"
 #include "config/schema_rows.h"
 #include "config/site.h"
 
@@ -22,43 +23,6 @@ refuse_device(const char *text)
 		return "is not a network device's name";
 	return NULL;
 }
-
-#define INTERFACE_QUEUES(limit)                                                                    \
-	{                                                                                          \
-		.name = "queues", .type = KEY_NUMBER, .dflt = "1", FIELD(site_interface, queues),  \
-		.min = 1, .max = limit, .help = "queue pairs"                                      \
-	}
-#define INTERFACE_MAC                                                                              \
-	{                                                                                          \
-		.name = "mac", .type = KEY_MAC, .flags = KEY_AUTO, .dflt = "auto",                 \
-		FIELD(site_interface, mac), .aux = offsetof(struct site_interface, mac_auto),      \
-		.help = "the guest's address: auto or six bytes"                                   \
-	}
-
-static const struct config_key switch_keys[] = {
-	{.name = "network",
-	 .type = KEY_REF,
-	 .flags = KEY_REQUIRED,
-	 .ref = REF_NETWORK,
-	 FIELD(site_interface, network),
-	 .help = "the Network that it joins"},
-	INTERFACE_QUEUES(PORT_QUEUES_MAX),
-	INTERFACE_MAC,
-	{.name = "vlan",
-	 .type = KEY_NUMBER,
-	 .dflt = "network",
-	 FIELD(site_interface, vlan),
-	 .min = 1,
-	 .max = VLAN_MAX,
-	 .words = (const struct config_word[]){{"network", VLAN_INHERIT},
-					       {"none", VLAN_NONE},
-					       {NULL, 0}},
-	 .help = "access VLAN of this port"},
-	LATER("trunk", "VLANs that arrive tagged"),
-	LATER("mirrorTo", "port that gets a copy"),
-	LATER("limit", "rate limits"),
-	LATER("filter", "frames that are refused"),
-};
 
 static const struct config_key tap_keys[] = {
 	{.name = "bridge",
@@ -145,7 +109,6 @@ static const struct config_key sriov_keys[] = {
 	 .help = "what it may send at most"},
 };
 
-static const struct config_schema switch_schema = {SCHEMA("switch", switch_keys)};
 static const struct config_schema tap_schema = {SCHEMA("tap", tap_keys)};
 static const struct config_schema sriov_schema = {SCHEMA("sriov", sriov_keys)};
 static const struct config_schema vhost_user_schema = {SCHEMA("vhostUser", vhost_user_keys)};
@@ -160,7 +123,7 @@ static const struct config_key interface_keys[] = {
 	 .type = KEY_OBJECT,
 	 .flags = KEY_ONE_OF,
 	 .tag = IF_SWITCH,
-	 .sub = &switch_schema,
+	 .sub = &config_switch,
 	 .help = "a port of corelane-switch"},
 	{.name = "tap",
 	 .type = KEY_OBJECT,

@@ -24,6 +24,7 @@
 #define SCHEMA(called, table) .what = called, .key = table, .n = ARRAY_SIZE(table)
 
 extern const struct config_schema config_host_spec, config_vnf_spec;
+extern const struct config_schema config_switch;                 /* interface.switch */
 extern const struct config_schema config_interface, config_disk; /* items of a VNF's lists */
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/cpuset.h"
+#include "base/filter.h"
 #include "base/pci.h"
 #include "base/port.h"
 
@@ -22,6 +23,7 @@
 #define SITE_PORTS_MAX      4 /* of a console, beside hvc0 */
 #define SITE_CELLS_MAX      8 /* NUMA nodes that a guest sees */
 #define SITE_VFS_MAX        256
+#define SITE_LANES_MAX      16
 #define SITE_ARGS_MAX       2048
 #define SITE_PATH_MAX       1024
 
@@ -36,14 +38,46 @@ enum host_overlap {
 	OVERLAP_ALLOW,  /* cores may be shared; reports say that no real-time claim can be made */
 };
 
-/* A physical function that an operator hands out in pieces. */
+enum device_kind {
+	DEVICE_PCI,       /* a physical function, named by its place... */
+	DEVICE_MAC,       /* ...or its address */
+	DEVICE_TAP,       /* uplinks of the switch that are no PCI devices: a tap of the host, */
+	DEVICE_AF_PACKET, /* a network device of the host, shared with its kernel, */
+	DEVICE_AF_XDP,    /* likewise, through XDP, */
+	DEVICE_KERNEL,    /* the way into the host's own network stack (virtio-user), */
+	DEVICE_BOND,      /* several of them as one, */
+	DEVICE_VXLAN,     /* a tunnel to other appliances over one of them */
+};
+
+enum device_driver { DRIVER_KERNEL, DRIVER_DPDK };
+
+/* Something that frames leave the host by: handed out in pieces (SR-IOV), or the switch's uplink. */
 struct site_device {
 	struct where where;
 	char name[NAME_MAX_LEN];
-	bool by_mac; /* else by PCI address */
+	enum device_kind kind;
+	enum device_driver driver; /* DEVICE_PCI, DEVICE_MAC: whose the function itself is */
 	uint8_t mac[6];
 	struct pci_addr pci;
 	unsigned int vfs; /* virtual functions to have, 0..SITE_VFS_MAX */
+	char ifname[16];  /* DEVICE_TAP..DEVICE_KERNEL: IFNAMSIZ */
+	bool lldp;        /* tells its neighbour who we are */
+	enum port_bond_mode bond_mode;
+	char member[PORT_MEMBERS_MAX][NAME_MAX_LEN]; /* DEVICE_BOND: other devices */
+	size_t n_members;
+	struct port_vxlan vxlan; /* over is a device's name, which is its port's */
+	size_t over;             /* DEVICE_VXLAN: index into site.host.devices */
+	bool used;               /* by a network, a bond or a tunnel: filled in by the checks */
+};
+
+/* The switch as a whole. */
+struct site_switch {
+	unsigned int threads; /* 1..SITE_LANES_MAX */
+	bool cpus_auto;
+	struct cpuset cpus; /* when not auto: as many as threads */
+	uint64_t idle_ns;   /* what a frame may wait longer when nothing moved: 0: never sleep */
+	uint32_t mac_table; /* addresses */
+	bool telemetry;
 };
 
 struct site_host {
@@ -54,6 +88,7 @@ struct site_host {
 	enum host_overlap overlap;
 	struct site_device *devices; /* owned */
 	size_t n_devices;
+	struct site_switch sw;
 };
 
 enum network_type { NETWORK_SWITCH };
@@ -65,6 +100,41 @@ struct site_network {
 	uint16_t vlan; /* default access VLAN of its ports; VLAN_NONE: none */
 	uint16_t mtu;
 	uint64_t mac_age_ns; /* 1 s .. 1 h, whole seconds */
+	bool has_uplink;
+	size_t uplink; /* index into site.host.devices */
+	bool native;   /* its frames have no tag on the uplink */
+	bool isolate;  /* what its ports do that do not say it themselves */
+	bool snooping;
+};
+
+/* A rule of an interface's filter; direction as seen from the switch. */
+struct site_rule {
+	struct where where;
+	enum filter_direction direction;
+	uint16_t protocol; /* RULE_ANY_PROTOCOL or 0..255 */
+	struct port_ip source, target;
+	struct filter_rule rule; /* whole after the checks */
+};
+
+#define RULE_ANY_PROTOCOL 256
+
+enum site_spoof { SPOOF_CHECK, SPOOF_CHECK_MAC, SPOOF_ALLOW };
+enum site_mirror { MIRROR_IN = 1, MIRROR_OUT, MIRROR_BOTH };
+enum site_isolate { ISOLATE_NO, ISOLATE_YES, ISOLATE_NETWORK };
+
+/* What an interface.switch says beside what every interface does. */
+struct site_port {
+	/* Fields that are declared as they are used; names, network and MTU are filled in by the plan. */
+	struct port_cfg cfg;
+	bool qinq, has_trunk;
+	enum site_spoof spoof;
+	enum site_isolate isolate;
+	enum site_mirror mirror;
+	uint64_t ingress, egress;     /* bytes a second; 0: no limit */
+	uint64_t peak, burst, excess; /* of both; burst 0: by the rate */
+	uint64_t shape, shape_burst;
+	struct site_rule *rule; /* owned */
+	size_t n_rules;
 };
 
 enum boot_kind { BOOT_KERNEL, BOOT_PROBE };
@@ -144,6 +214,7 @@ struct site_interface {
 	uint16_t mtu;               /* the network's; 1500 elsewhere */
 	size_t network;             /* IF_SWITCH: index into site.networks */
 	uint16_t vlan;              /* IF_SWITCH: its own, else its network's */
+	struct site_port port;      /* IF_SWITCH */
 	char bridge[16];            /* IF_TAP: IFNAMSIZ; "" for none */
 	char socket[SOCK_PATH_LEN]; /* IF_VHOST_USER: somebody else's back end */
 	enum socket_role role;      /* IF_VHOST_USER: what the VMM's end does; default listen */

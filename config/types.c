@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "config/near.h"
 #include "config/text.h"
+#include "config/types_net.h"
 #include "config/value.h"
 
 struct type {
@@ -157,6 +158,10 @@ format_number(const struct config_key *k, int64_t v, char buf[VALUE_LEN])
 {
 	if (type[k->type].units)
 		return value_format((uint64_t)v, type[k->type].units, buf);
+	if (k->type == KEY_HEX) {
+		snprintf(buf, VALUE_LEN, "0x%04" PRIx64, v);
+		return buf;
+	}
 	snprintf(buf, VALUE_LEN, "%" PRId64, v);
 	return buf;
 }
@@ -189,7 +194,7 @@ parse_number(const struct config_key *k, const char *text, void *field, char *wh
 		r = value_scaled(text, t->units, &scaled);
 		v = (int64_t)scaled;
 	} else if (!w) {
-		r = value_number(text, &v);
+		r = k->type == KEY_HEX ? value_hex(text, &v) : value_number(text, &v);
 	}
 	if (r == -EINVAL)
 		return not_a(k, text, t->what, why);
@@ -353,6 +358,12 @@ static const struct type type[KEY_TYPES] = {
 	[KEY_REF] = {.parse = parse_ref},
 	[KEY_NUMBER] = {NULL, "a number", parse_number, print_number},
 	[KEY_SIZE] = {unit_size, "a size such as 512Mi", parse_number, print_number},
+	[KEY_BYTES] = {unit_bytes, "a number of bytes such as 1MB or 512Ki", parse_number,
+		       print_number},
+	[KEY_HEX] = {NULL, "a number such as 0x88cc", parse_number, print_number},
+	[KEY_IP] = {.parse = type_parse_ip, .print = type_print_ip},
+	[KEY_PORTS] = {.parse = type_parse_ports, .print = type_print_ports},
+	[KEY_MAC_MASK] = {.parse = type_parse_mac_mask, .print = type_print_mac_mask},
 	[KEY_DURATION] = {unit_duration, "a time such as 300s, 20ms or 50us", parse_number,
 			  print_number},
 	[KEY_RATE] = {unit_rate, "a rate such as 500Mbps", parse_number, print_number},

@@ -5,10 +5,19 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct unit unit_size[] = {
 	{"", 1}, {"Ki", 1ull << 10}, {"Mi", 1ull << 20}, {"Gi", 1ull << 30}, {NULL, 0}};
+const struct unit unit_bytes[] = {{"", 1},
+				  {"kB", 1000},
+				  {"Ki", 1ull << 10},
+				  {"MB", 1000000},
+				  {"Mi", 1ull << 20},
+				  {"GB", 1000000000},
+				  {"Gi", 1ull << 30},
+				  {NULL, 0}};
 const struct unit unit_duration[] = {{"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {NULL, 0}};
 const struct unit unit_rate[] = {{"kbps", 1000},
 				 {"Mbps", 1000000},
@@ -49,6 +58,23 @@ value_number(const char *text, int64_t *ret)
 	if (*p || (minus && v == 0))
 		return -EINVAL;
 	*ret = minus ? -(int64_t)v : (int64_t)v;
+	return 0;
+}
+
+int
+value_hex(const char *text, int64_t *ret)
+{
+	const char *digits = text + 2;
+	size_t len;
+
+	if (strncmp(text, "0x", 2) != 0)
+		return value_number(text, ret);
+	len = strspn(digits, "0123456789abcdefABCDEF");
+	if (len == 0 || digits[len])
+		return -EINVAL;
+	if (len > 15)
+		return -ERANGE;
+	*ret = (int64_t)strtoull(digits, NULL, 16);
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct unit {
 
 /* Smallest first, each ended by a NULL suffix. */
 extern const struct unit unit_size[];     /* bytes: "", Ki, Mi, Gi */
+extern const struct unit unit_bytes[];    /* bytes: "", kB, Ki, MB, Mi, GB, Gi */
 extern const struct unit unit_duration[]; /* nanoseconds: us, ms, s */
 extern const struct unit unit_rate[];     /* bits a second: kbps, Mbps, Gbps */
 
@@ -24,6 +25,9 @@ extern const struct unit unit_rate[];     /* bits a second: kbps, Mbps, Gbps */
 
 /* Decimal, with a minus sign or without. -EINVAL on syntax, -ERANGE when it does not fit. */
 int value_number(const char *text, int64_t *ret);
+
+/* As value_number(), or "0x" and hexadecimal digits. */
+int value_hex(const char *text, int64_t *ret);
 
 /* A whole number and a unit, "8Gi". -EINVAL on syntax, -ERANGE above INT64_MAX. */
 int value_scaled(const char *text, const struct unit *units, uint64_t *ret);

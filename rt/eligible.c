@@ -339,8 +339,8 @@ collect_cpus(struct look *l)
 {
 	const struct plan *p = l->plan;
 
-	if (p->has_switch && p->switch_cpu >= 0)
-		cpuset_add(&l->rt, (unsigned int)p->switch_cpu);
+	for (unsigned int i = 0; p->has_switch && i < p->n_lanes; i++)
+		cpuset_add(&l->rt, (unsigned int)p->lane_cpu[i]);
 	for (size_t v = 0; v < p->n_vnfs; v++) {
 		for (unsigned int i = 0; i < p->vnf[v].vnf->cpu.vcpus; i++) {
 			if (p->vnf[v].cpu[i] < 0)

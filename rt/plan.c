@@ -19,51 +19,23 @@ topo_node_index(const struct topo *t, int os)
 	return NO_NODE;
 }
 
-static void
-fill_port(const struct site *site, const struct site_vnf *vnf, const struct site_interface *i,
-	  struct port_cfg *ret)
+bool
+plan_is_lane(const struct plan *p, int cpu)
 {
-	const struct site_network *net = &site->networks[i->network];
-
-	snprintf(ret->name, sizeof(ret->name), "%s/%s", vnf->name, i->name);
-	snprintf(ret->network, sizeof(ret->network), "%s", net->name);
-	memcpy(ret->mac, i->mac, sizeof(ret->mac));
-	ret->vlan = i->vlan;
-	ret->queues = i->queues;
-	ret->mtu = i->mtu;
-	ret->mac_age_s = (uint32_t)(net->mac_age_ns / 1000000000u);
-}
-
-static void
-fill_ports(struct plan *plan)
-{
-	for (size_t v = 0; v < plan->n_vnfs; v++) {
-		const struct site_vnf *vnf = plan->vnf[v].vnf;
-
-		for (size_t i = 0; i < vnf->n_interfaces; i++) {
-			struct plan_port *port = &plan->port[plan->n_ports];
-
-			if (vnf->interfaces[i].kind != IF_SWITCH)
-				continue;
-			port->vnf = v;
-			port->interface = i;
-			fill_port(plan->site, vnf, &vnf->interfaces[i], &port->cfg);
-			plan->n_ports++;
-		}
-	}
+	for (unsigned int i = 0; p->has_switch && i < p->n_lanes; i++)
+		if (p->lane_cpu[i] == cpu)
+			return true;
+	return false;
 }
 
 static struct plan *
 plan_new(const struct site *site)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
-	size_t n_ports = 0;
+	size_t n_ports = plan_count_ports(site);
 
 	if (!plan)
 		return NULL;
-	for (size_t v = 0; v < site->n_vnfs; v++)
-		for (size_t i = 0; i < site->vnfs[v].n_interfaces; i++)
-			n_ports += site->vnfs[v].interfaces[i].kind == IF_SWITCH;
 	plan->site = site;
 	plan->switch_cpu = -1;
 	plan->has_switch = n_ports > 0;
@@ -76,7 +48,7 @@ plan_new(const struct site *site)
 	plan->n_vnfs = site->n_vnfs;
 	for (size_t v = 0; v < site->n_vnfs; v++)
 		plan->vnf[v].vnf = &site->vnfs[v];
-	fill_ports(plan);
+	plan_fill_ports(plan);
 	return plan;
 }
 
@@ -206,6 +178,8 @@ plan_make(const struct site *site, const struct topo *topo, struct plan **ret, s
 	if (!r) {
 		fill_pages(&p);
 		fill_cells(&p);
+		plan_fill_uplinks(p.plan);
+		plan_share_ports(topo, p.plan);
 		plan_audit(topo, p.plan);
 		*ret = p.plan;
 		p.plan = NULL;

@@ -34,9 +34,14 @@ struct plan_vnf {
 	uint8_t cell_distance[SITE_CELLS_MAX][SITE_CELLS_MAX]; /* ACPI SLIT: 10 to itself */
 };
 
+#define PLAN_UPLINK SIZE_MAX /* plan_port.vnf of a port that is no VNF's */
+
 struct plan_port {
-	size_t vnf, interface; /* indices into plan.vnf and its interfaces */
+	size_t vnf, interface; /* indices into plan.vnf and its interfaces; or PLAN_UPLINK and a device */
 	struct port_cfg cfg;   /* socket is left "": whoever applies the plan fills it */
+	unsigned int lane;     /* the forwarding thread that serves it at first */
+	const struct site_rule *rule; /* borrowed from the site: its filter */
+	size_t n_rules;
 };
 
 struct plan_pf {                          /* one a declared device */
@@ -62,13 +67,15 @@ struct plan {
 	const struct site *site; /* borrowed; outlives the plan */
 	struct cpuset housekeeping;
 	bool has_switch;           /* false when no interface needs it */
-	int switch_cpu;            /* its polling thread */
+	int switch_cpu;            /* of its first forwarding thread: lane_cpu[0] */
+	int lane_cpu[SITE_LANES_MAX];
+	unsigned int n_lanes;      /* forwarding threads */
 	int switch_node;           /* host NUMA node number where its buffers are */
 	uint64_t switch_page_size; /* of its buffers: 2 MiB, or 1 GiB where there are only those */
 	uint64_t switch_pages;     /* PLAN_SWITCH_MEM in pages */
 	struct plan_vnf *vnf;      /* one a VNF, in site order */
 	size_t n_vnfs;
-	struct plan_port *port; /* one a switch interface */
+	struct plan_port *port; /* one a switch interface, then the uplinks that anybody uses */
 	size_t n_ports;
 	struct plan_pf *pf;
 	size_t n_pfs;
@@ -86,6 +93,12 @@ struct plan {
  */
 int plan_make(const struct site *site, const struct topo *topo, struct plan **ret, struct err *e);
 void plan_free(struct plan *p);
+
+/* Whether a forwarding thread of the switch owns @cpu. */
+bool plan_is_lane(const struct plan *p, int cpu);
+
+/* "tap", "physical function": what kind of device it is, in words. */
+const char *plan_device_kind(const struct site_device *d);
 
 /* How many pages of its memory are on host node @node; none where the host has but one. */
 uint64_t plan_pages_on(const struct plan_vnf *v, int node);

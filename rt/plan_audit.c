@@ -35,7 +35,7 @@ static void PRINTF_LIKE(2, 3) add_reason(struct plan *plan, const char *fmt, ...
 static const char *
 other_user(const struct plan *plan, int cpu, size_t v, unsigned int i)
 {
-	if (plan->has_switch && cpu == plan->switch_cpu)
+	if (plan_is_lane(plan, cpu))
 		return "the switch";
 	for (size_t o = 0; o < plan->n_vnfs; o++) {
 		const struct plan_vnf *pv = &plan->vnf[o];
@@ -207,10 +207,10 @@ audit_emulator(struct audit *a, size_t v)
 }
 
 static void
-audit_switch(struct audit *a)
+audit_lane(struct audit *a, int cpu)
 {
 	struct plan *plan = a->plan;
-	const struct topo_cpu *c = topo_find_cpu(a->topo, plan->switch_cpu);
+	const struct topo_cpu *c = topo_find_cpu(a->topo, cpu);
 
 	if (!plan->has_switch || !c)
 		return;
@@ -235,6 +235,18 @@ audit_switch(struct audit *a)
 	if (a->topo->node[c->node].os != plan->switch_node)
 		add_reason(plan, "the switch polls on NUMA node %d, its buffers are on node %d",
 			   a->topo->node[c->node].os, plan->switch_node);
+}
+
+static void
+audit_switch(struct audit *a)
+{
+	const struct plan *plan = a->plan;
+
+	for (unsigned int i = 0; i < plan->n_lanes; i++)
+		audit_lane(a, plan->lane_cpu[i]);
+	if (plan->has_switch && plan->n_lanes < plan->site->host.sw.threads)
+		add_reason(a->plan, "the switch has %u of the %u forwarding threads that it should have",
+			   plan->n_lanes, plan->site->host.sw.threads);
 }
 
 void

@@ -223,10 +223,48 @@ check_vnf(struct planner *p, size_t v)
 	return r;
 }
 
+/* CPUs that the declaration names for the switch. */
+static int
+check_lanes(struct planner *p)
+{
+	const struct site_host *h = &p->site->host;
+
+	cpuset_for_each (cpu, &h->sw.cpus) {
+		const struct topo_cpu *c = topo_find_cpu(p->topo, cpu);
+		int pinned = c ? pinned_by_other(p, SIZE_MAX, c) : -1;
+
+		if (!c)
+			return err_set(
+				p->e, EINVAL,
+				"host %s: switch.cpus names CPU %d, which this host does not "
+				"have; name others, or say auto",
+				h->name, cpu);
+		if (h->overlap == OVERLAP_ALLOW)
+			continue;
+		if (pinned >= 0)
+			return err_set(
+				p->e, EINVAL,
+				"host %s: switch.cpus names CPU %d, on a core that vnf %s is "
+				"pinned to; name another, or say overlap: allow",
+				h->name, cpu, p->site->vnfs[pinned].name);
+		cpuset_for_each (k, &p->housekeeping) {
+			const struct topo_cpu *hk = topo_find_cpu(p->topo, k);
+
+			if (hk && hk->core == c->core)
+				return err_set(p->e, EINVAL,
+					       "host %s: switch.cpus names CPU %d, which is %s "
+					       "housekeeping (CPU %d); name another, or say "
+					       "overlap: allow",
+					       h->name, cpu, k == cpu ? "for" : "a sibling of", k);
+		}
+	}
+	return 0;
+}
+
 int
 plan_check(struct planner *p)
 {
-	int r = 0;
+	int r = p->plan->has_switch ? check_lanes(p) : 0;
 
 	for (size_t v = 0; !r && v < p->site->n_vnfs; v++)
 		r = check_numbers(p, &p->site->vnfs[v]);

@@ -93,7 +93,8 @@ give(struct planner *p, const struct demand *d, struct unit *u, unsigned int *vc
 
 	if (d->vnf == SWITCH_DEMAND) {
 		u->owner = UNIT_SWITCH;
-		p->plan->switch_cpu = u->cpu[0];
+		p->plan->lane_cpu[p->plan->n_lanes++] = u->cpu[0];
+		p->plan->switch_cpu = p->plan->lane_cpu[0];
 		return;
 	}
 	u->owner = d->vnf;

@@ -119,7 +119,7 @@ demand_of_switch(const struct planner *p)
 	return (struct demand){
 		.vnf = SWITCH_DEMAND,
 		.fill = FILL_ONE,
-		.vcpus = c ? 0 : 1,
+		.vcpus = c ? 0 : MAX_OF(p->site->host.sw.threads, 1u),
 		.fixed = NO_NODE,
 		.home = c ? c->node : NO_NODE,
 		.cell = WHOLE,

@@ -103,17 +103,24 @@ static void
 print_port(const struct plan *p, const struct plan_port *port, const char *sep, FILE *out)
 {
 	const struct port_cfg *c = &port->cfg;
-	const struct site_vnf *vnf = p->vnf[port->vnf].vnf;
 
 	print_text(sep, "name", c->name, out);
-	print_text(", ", "vnf", vnf->name, out);
-	print_text(", ", "interface", vnf->interfaces[port->interface].name, out);
+	if (port->vnf == PLAN_UPLINK) {
+		print_text(", ", "uplink", p->site->host.devices[port->interface].name, out);
+	} else {
+		const struct site_vnf *vnf = p->vnf[port->vnf].vnf;
+
+		print_text(", ", "vnf", vnf->name, out);
+		print_text(", ", "interface", vnf->interfaces[port->interface].name, out);
+	}
 	print_text(", ", "network", c->network, out);
 	fprintf(out,
 		", \"vlan\": %u, \"mac\": \"%02x:%02x:%02x:%02x:%02x:%02x\", \"mtu\": %u, "
-		"\"queues\": %u, \"macAge\": %" PRIu32 "}",
+		"\"queues\": %u, \"macAge\": %" PRIu32,
 		c->vlan, c->mac[0], c->mac[1], c->mac[2], c->mac[3], c->mac[4], c->mac[5], c->mtu,
 		c->queues, c->mac_age_s);
+	plan_print_port_json(p, port, out);
+	putc('}', out);
 }
 
 static const char *
@@ -156,9 +163,9 @@ print_device(const struct plan *p, size_t i, const char *sep, FILE *out)
 
 	print_text(sep, "name", pf->device->name, out);
 	fprintf(out, ", \"known\": %s", bool_text(pf->known));
-	if (pf->known || !pf->device->by_mac)
+	if (pf->known || pf->device->kind == DEVICE_PCI)
 		print_text(", ", "pci", pci_addr_format(&pf->pci, addr), out);
-	if (pf->known || pf->device->by_mac)
+	if (pf->known || pf->device->kind == DEVICE_MAC)
 		print_mac(", ", pf->mac, out);
 	print_text(", ", "netdev", pf->netdev, out);
 	print_text(", ", "driver", pf->driver, out);
@@ -182,10 +189,12 @@ plan_print_json(const struct plan *p, const struct topo *topo, FILE *out)
 		print_vnf(&p->vnf[v], v ? ",\n    {" : "\n    {", out);
 	fprintf(out, "%s],\n  \"switch\": ", p->n_vnfs ? "\n  " : "");
 	if (p->has_switch) {
-		fprintf(out,
-			"{\"cpu\": %d, \"node\": %d, \"pageSize\": %" PRIu64 ", \"pages\": %" PRIu64
-			", \"ports\": [",
-			p->switch_cpu, p->switch_node, p->switch_page_size, p->switch_pages);
+		fprintf(out, "{\"cpu\": %d, \"cpus\": [", p->switch_cpu);
+		for (unsigned int i = 0; i < p->n_lanes; i++)
+			fprintf(out, "%s%d", i ? ", " : "", p->lane_cpu[i]);
+		fprintf(out, "], \"node\": %d, \"pageSize\": %" PRIu64 ", \"pages\": %" PRIu64
+			     ", \"ports\": [",
+			p->switch_node, p->switch_page_size, p->switch_pages);
 		for (size_t i = 0; i < p->n_ports; i++)
 			print_port(p, &p->port[i], i ? ",\n    {" : "\n    {", out);
 		fprintf(out, "\n  ]}");

@@ -35,7 +35,7 @@ print_owners(const struct plan *p, int cpu, FILE *out)
 		fprintf(out, "housekeeping");
 		sep = ", ";
 	}
-	if (p->has_switch && p->switch_cpu == cpu) {
+	if (plan_is_lane(p, cpu)) {
 		fprintf(out, "%sswitch", sep);
 		sep = ", ";
 	}
@@ -60,8 +60,7 @@ print_owners(const struct plan *p, int cpu, FILE *out)
 static bool
 is_used(const struct plan *p, int cpu)
 {
-	bool used = cpuset_has(&p->housekeeping, (unsigned int)cpu) ||
-		    (p->has_switch && p->switch_cpu == cpu);
+	bool used = cpuset_has(&p->housekeeping, (unsigned int)cpu) || plan_is_lane(p, cpu);
 
 	for (size_t v = 0; v < p->n_vnfs && !used; v++) {
 		used = cpuset_has(&p->vnf[v].emulator, (unsigned int)cpu);
@@ -159,21 +158,6 @@ print_vnf(const struct plan *p, const struct plan_vnf *pv, FILE *out)
 }
 
 static void
-print_port(const struct port_cfg *c, FILE *out)
-{
-	fprintf(out, "  %s: network %s, ", c->name, c->network);
-	if (c->vlan != VLAN_NONE)
-		fprintf(out, "vlan %u, ", c->vlan);
-	else
-		fprintf(out, "untagged, ");
-	fprintf(out,
-		"mac %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, %u queue%s, addresses age in %" PRIu32
-		" s\n",
-		c->mac[0], c->mac[1], c->mac[2], c->mac[3], c->mac[4], c->mac[5], c->mtu, c->queues,
-		c->queues == 1 ? "" : "s", c->mac_age_s);
-}
-
-static void
 print_switch(const struct plan *p, FILE *out)
 {
 	char page[32];
@@ -182,11 +166,13 @@ print_switch(const struct plan *p, FILE *out)
 		fprintf(out, "\nswitch: none, no interface needs it\n");
 		return;
 	}
-	fprintf(out, "\nswitch: CPU %d, buffers %" PRIu64 " x %s on node %d\n", p->switch_cpu,
-		p->switch_pages, bytes_text(p->switch_page_size, page, sizeof(page)),
-		p->switch_node);
+	fprintf(out, "\nswitch: CPU ");
+	for (unsigned int i = 0; i < p->n_lanes; i++)
+		fprintf(out, "%s%d", i ? ", " : "", p->lane_cpu[i]);
+	fprintf(out, ", buffers %" PRIu64 " x %s on node %d\n", p->switch_pages,
+		bytes_text(p->switch_page_size, page, sizeof(page)), p->switch_node);
 	for (size_t i = 0; i < p->n_ports; i++)
-		print_port(&p->port[i].cfg, out);
+		plan_print_port(p, &p->port[i], out);
 }
 
 static void
@@ -217,6 +203,14 @@ print_device(const struct plan *p, size_t i, FILE *out)
 	char addr[PCI_ADDR_LEN];
 
 	fprintf(out, "\ndevice %s: ", pf->device->name);
+	if (pf->device->kind >= DEVICE_TAP) {
+		fprintf(out, "%s%s%s, an uplink%s\n", plan_device_kind(pf->device),
+			pf->device->ifname[0] ? " " : "", pf->device->ifname,
+			pf->device->used ? "" : " that nobody uses");
+		return;
+	}
+	if (pf->device->driver == DRIVER_DPDK)
+		fprintf(out, "the switch's, ");
 	if (pf->known)
 		fprintf(out, "%s, %s (%s), ", pci_addr_format(&pf->pci, addr),
 			pf->netdev[0] ? pf->netdev : "no network device",

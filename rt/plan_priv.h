@@ -108,6 +108,17 @@ int plan_housekeeping(struct planner *p);
  */
 int plan_functions(struct planner *p);
 
+/* plan_ports.c */
+size_t plan_count_ports(const struct site *site);
+void plan_fill_ports(struct plan *plan);   /* those of the VNFs */
+void plan_fill_uplinks(struct plan *plan); /* after plan_functions() */
+void plan_share_ports(const struct topo *topo, struct plan *plan); /* which lane serves which */
+
+/* plan_port_print.c */
+void plan_print_port(const struct plan *p, const struct plan_port *port, FILE *out);
+/* The keys of a port's JSON object behind those that every port has, each with ", " in front. */
+void plan_print_port_json(const struct plan *p, const struct plan_port *port, FILE *out);
+
 /* plan_numa.c: fills p->bound. 0, -ENOMEM, or -EINVAL with words. */
 int plan_bind(struct planner *p);
 int plan_bound(const struct planner *p, size_t v, unsigned int cell);

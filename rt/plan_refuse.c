@@ -110,8 +110,10 @@ sum_cores(const struct planner *p, int node, struct text *t)
 	add_term(t, hk, "housekeeping", "");
 	for (size_t i = 0; i < p->n_demands; i++)
 		if (p->demand[i].vnf == SWITCH_DEMAND && node < 0) {
-			add_term(t, 1, "switch", "");
-			sum++;
+			unsigned int n = MAX_OF(p->site->host.sw.threads, 1u);
+
+			add_term(t, n, "switch", "");
+			sum += n;
 		}
 	for (size_t v = 0; v < p->site->n_vnfs; v++) {
 		char who[NAME_MAX_LEN + 16];

@@ -20,7 +20,7 @@ in_pool(const struct planner *p, const struct topo_cpu *c, enum pool pool)
 {
 	if (pool == POOL_ALL)
 		return true;
-	if (c->os == p->plan->switch_cpu)
+	if (plan_is_lane(p->plan, c->os))
 		return false;
 	return pool == POOL_NOT_SWITCH || !cpuset_has(&p->plan->housekeeping, (unsigned int)c->os);
 }

@@ -83,9 +83,30 @@ move_switch_in(struct planner *p)
 		plan->switch_cpu = cpu;
 	if (cpuset_count(&p->housekeeping) > 1)
 		cpuset_del(&plan->housekeeping, (unsigned int)plan->switch_cpu);
+	/* One thread then: several on one CPU would only wait for each other. */
+	plan->lane_cpu[0] = plan->switch_cpu;
+	plan->n_lanes = 1;
 	u = units_find(p, plan->switch_cpu);
 	if (u && u->n_cpus == 1)
 		u->owner = UNIT_SWITCH;
+}
+
+/* The CPUs that the declaration names for the switch. */
+static void
+give_lanes(struct planner *p)
+{
+	const struct site_switch *s = &p->site->host.sw;
+	struct plan *plan = p->plan;
+
+	cpuset_for_each (cpu, &s->cpus) {
+		struct unit *u = units_find(p, cpu);
+
+		if (u && (u->owner == UNIT_FREE || u->owner == UNIT_OUTSIDE))
+			u->owner = UNIT_SWITCH;
+		if (plan->n_lanes < SITE_LANES_MAX)
+			plan->lane_cpu[plan->n_lanes++] = cpu;
+	}
+	plan->switch_cpu = plan->lane_cpu[0];
 }
 
 /* vCPUs without a pin take the siblings of the pinned ones, where the VNF wants siblings used. */
@@ -124,7 +145,10 @@ units_reset(struct planner *p)
 	own_housekeeping(p);
 	plan->housekeeping = p->housekeeping;
 	plan->switch_cpu = -1;
-	if (plan->has_switch && p->stage >= STAGE_SWITCH)
+	plan->n_lanes = 0;
+	if (plan->has_switch && !cpuset_empty(&p->site->host.sw.cpus))
+		give_lanes(p);
+	else if (plan->has_switch && p->stage >= STAGE_SWITCH)
 		move_switch_in(p);
 	for (size_t v = 0; v < plan->n_vnfs; v++) {
 		const struct site_cpu *cpu = &plan->vnf[v].vnf->cpu;

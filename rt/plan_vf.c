@@ -48,7 +48,7 @@ refuse_missing(struct planner *p, const struct site_device *d)
 	char name[PCI_ADDR_LEN], have[600];
 
 	list_pfs(p->topo, have, sizeof(have));
-	if (d->by_mac)
+	if (d->kind == DEVICE_MAC)
 		mac_text(d->mac, name);
 	else
 		pci_addr_format(&d->pci, name);
@@ -56,7 +56,7 @@ refuse_missing(struct planner *p, const struct site_device *d)
 		p->e, EINVAL,
 		"host %s, device %s: no physical function with SR-IOV has the %s %s; this "
 		"host has %s%s",
-		p->site->host.name, d->name, d->by_mac ? "MAC" : "PCI address", name,
+		p->site->host.name, d->name, d->kind == DEVICE_MAC ? "MAC" : "PCI address", name,
 		have[0] ? have : "none",
 		have[0] ? ""
 			: ": enable SR-IOV in the firmware's setup, or look whether the card "
@@ -69,8 +69,9 @@ find_pf(const struct topo *t, const struct site_device *d)
 	for (size_t i = 0; i < t->n_pfs; i++) {
 		const struct topo_pf *pf = &t->pf[i];
 
-		if (d->by_mac ? pf->netdev[0] && memcmp(pf->mac, d->mac, sizeof(d->mac)) == 0
-			      : pci_addr_equal(&pf->pci, &d->pci))
+		if (d->kind == DEVICE_MAC
+			    ? pf->netdev[0] && memcmp(pf->mac, d->mac, sizeof(d->mac)) == 0
+			    : pci_addr_equal(&pf->pci, &d->pci))
 			return pf;
 	}
 	return NULL;
@@ -96,11 +97,21 @@ resolve_device(struct planner *p, const struct site_device *d)
 
 	*ret = (struct plan_pf){.device = d, .pci = d->pci, .node = NO_NODE, .vfs = d->vfs};
 	memcpy(ret->mac, d->mac, sizeof(ret->mac));
-	if (!p->topo->pfs_known) {
+	if (!p->topo->pfs_known || d->kind >= DEVICE_TAP) {
 		plan->n_pfs++;
 		return 0;
 	}
 	pf = find_pf(p->topo, d);
+	if (!pf && d->driver == DRIVER_DPDK && d->kind == DEVICE_PCI) {
+		plan->n_pfs++; /* one without SR-IOV does as well; its driver will tell */
+		return 0;
+	}
+	if (!pf && d->driver == DRIVER_DPDK)
+		return err_set(
+			p->e, EINVAL,
+			"host %s, device %s: no function has this MAC; one that the switch's "
+			"driver has shows none: declare it by pci",
+			p->site->host.name, d->name);
 	if (!pf)
 		return refuse_missing(p, d);
 	twin = twin_of(plan, &pf->pci);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "config/diff.h"
 #include "config/load.h"
 
 #define UNUSED_OK __attribute__((unused))
@@ -92,6 +93,13 @@ assert_same_interface(const struct site_interface *a, const struct site_interfac
 	assert_int_equal(a->mtu, b->mtu);
 	assert_int_equal(a->network, b->network);
 	assert_int_equal(a->vlan, b->vlan);
+	assert_memory_equal(&a->port.cfg, &b->port.cfg, sizeof(a->port.cfg));
+	assert_int_equal(a->port.n_rules, b->port.n_rules);
+	for (size_t i = 0; i < a->port.n_rules; i++) {
+		assert_int_equal(a->port.rule[i].direction, b->port.rule[i].direction);
+		assert_memory_equal(&a->port.rule[i].rule, &b->port.rule[i].rule,
+				    sizeof(a->port.rule[i].rule));
+	}
 	assert_string_equal(a->bridge, b->bridge);
 	assert_string_equal(a->socket, b->socket);
 	assert_int_equal(a->role, b->role);
@@ -176,10 +184,11 @@ assert_same_site(const struct site *a, const struct site *b)
 		const struct site_device *x = &a->host.devices[i], *y = &b->host.devices[i];
 
 		assert_string_equal(x->name, y->name);
-		assert_int_equal(x->by_mac, y->by_mac);
+		assert_int_equal(x->kind, y->kind);
 		assert_memory_equal(x->mac, y->mac, sizeof(x->mac));
 		assert_true(pci_addr_equal(&x->pci, &y->pci));
 		assert_int_equal(x->vfs, y->vfs);
+		assert_int_equal(x->used, y->used);
 	}
 	assert_int_equal(a->n_networks, b->n_networks);
 	for (size_t i = 0; i < a->n_networks; i++) {
@@ -200,7 +209,9 @@ check_round_trip(const struct site *site, const char *text)
 {
 	const char *base_dir = site->n_vnfs ? site->vnfs[0].base_dir : ".";
 	struct config_problems problems;
+	struct config_change *change = NULL;
 	struct site *again = NULL;
+	size_t n_changes = 1;
 	char *second;
 	int r;
 
@@ -209,9 +220,12 @@ check_round_trip(const struct site *site, const char *text)
 		fail_msg("the dump does not load: %s\n%s",
 			 problems.n ? problems.item[0].text : strerror(-r), text);
 	assert_same_site(site, again);
+	assert_int_equal(config_diff(site, again, &change, &n_changes), 0);
+	assert_int_equal(n_changes, 0);
 	second = dump_text(again);
 	assert_string_equal(text, second);
 	free(second);
+	config_changes_free(change, n_changes);
 	site_free(again);
 	config_problems_free(&problems);
 }

@@ -138,7 +138,7 @@ test_devices_are_found(void **state)
 	struct plan *p;
 
 	memcpy(s.device[0].mac, t->pf[0].mac, 6);
-	s.device[0].by_mac = true;
+	s.device[0].kind = DEVICE_MAC;
 	s.device[0].pci = (struct pci_addr){0};
 	site_vf(v, 0);
 	site_vf(v, 1);
@@ -187,7 +187,7 @@ test_devices_are_refused(void **state)
 		       "0000:02:00.0 (52:54:00:00:00:02, eth1), 0000:03:00.0 (no network driver)");
 	t = host_make(1, 4, 1);
 	t->pfs_known = true;
-	s.device[0] = (struct site_device){.by_mac = true, .mac = {2, 0, 0, 0, 0, 9}, .name = "x"};
+	s.device[0] = (struct site_device){.kind = DEVICE_MAC, .mac = {2, 0, 0, 0, 0, 9}, .name = "x"};
 	expect_refusal(t, &s, EINVAL, "has the MAC 02:00:00:00:00:09; this host has none: enable");
 	t = host_make(1, 4, 1);
 	for (int i = 0; i < 10; i++)
