@@ -209,6 +209,8 @@ enum vmm_op {
 	VMM_OP_DETACH,  /* index: a VFIO NIC; the guest is asked; VMM_EV_NIC_DETACHED follows */
 	VMM_OP_BALLOON, /* value: bytes that the guest shall have at most */
 	VMM_OP_DISK_RESIZED, /* index: look at the disk's size again */
+	VMM_OP_HANDOVER, /* index: a vhost-user NIC; value: for so many seconds another back end may
+			    connect and take over from the present one; 0: no more */
 };
 enum vmm_state { VMM_STATE_STARTING = 1, VMM_STATE_RUNNING, VMM_STATE_PAUSED, VMM_STATE_STOPPING };
 

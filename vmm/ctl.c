@@ -81,6 +81,7 @@ explain(int r, uint32_t op, struct err *e)
 		{VMM_OP_DETACH, ENODEV, "cannot detach: there is no such VFIO NIC"},
 		{VMM_OP_BALLOON, ENODEV, "the machine has no balloon; declare one"},
 		{VMM_OP_DISK_RESIZED, ENODEV, "there is no such disk"},
+		{VMM_OP_HANDOVER, ENODEV, "there is no such vhost-user NIC"},
 	};
 
 	if (r == 0 || e->code)
@@ -110,6 +111,7 @@ do_op(struct vm *vm, const struct vmm_req *q, struct err *e)
 	case VMM_OP_DETACH:
 	case VMM_OP_BALLOON:
 	case VMM_OP_DISK_RESIZED:
+	case VMM_OP_HANDOVER:
 		return devices_request(vm, q, e);
 	default:
 		return -ENOSYS;

@@ -72,7 +72,7 @@ complete(struct packed_desc *d, uint16_t flags)
 }
 
 static uint32_t
-packed_base(const struct vhost_user_ring *r)
+packed_base(const struct vhost_user_ring *r, bool repair)
 {
 	struct packed_desc *d = r->desc;
 	uint16_t flags[VIRTIO_QSIZE_MAX] = {0};
@@ -84,7 +84,7 @@ packed_base(const struct vhost_user_ring *r)
 	for (unsigned int i = 0; i < n; i++)
 		flags[i] = __atomic_load_n(&d[i].flags, __ATOMIC_RELAXED);
 	p = vhost_packed_scan(flags, n, hole);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n && repair; i++)
 		if (hole[i])
 			complete(&d[i], flags[i]);
 	half = p.next | (p.wrap ? 0x8000u : 0);
@@ -92,9 +92,9 @@ packed_base(const struct vhost_user_ring *r)
 }
 
 uint32_t
-vhost_resume_base(const struct vhost_user_ring *r, bool packed)
+vhost_resume_base(const struct vhost_user_ring *r, bool packed, bool repair)
 {
 	const uint16_t *used = r->device; /* flags, then idx (2.7.8) */
 
-	return packed ? packed_base(r) : __atomic_load_n(&used[1], __ATOMIC_ACQUIRE);
+	return packed ? packed_base(r, repair) : __atomic_load_n(&used[1], __ATOMIC_ACQUIRE);
 }

@@ -22,10 +22,10 @@
 #include "vmm/vhost_user.h"
 
 /*
- * The value for SET_VRING_BASE. In a packed ring it also completes, with length 0, descriptors that the
- * dead back end skipped: a back end writes a batch's first mark last, and may die just before that.
+ * The value for SET_VRING_BASE. In a packed ring, with @repair, it also completes, with length 0,
+ * descriptors that the dead back end skipped: a back end writes a batch's first mark last, and may die just before that.
  */
-uint32_t vhost_resume_base(const struct vhost_user_ring *r, bool packed);
+uint32_t vhost_resume_base(const struct vhost_user_ring *r, bool packed, bool repair);
 
 struct vhost_packed_position {
 	uint16_t next; /* the device's next descriptor */

@@ -99,7 +99,7 @@ lost(struct vhost_user *vu, bool bad, const char *why)
 	vu->cb->down(vu->arg, why, bad);
 	vu_rx_reset(&vu->rx);
 	close_fd(&vu->fd);
-	vu->up = vu->dying = vu->waiting = vu->bad_end = false;
+	vu->up = vu->dying = vu->waiting = vu->bad_end = vu->second = false;
 	forget_told(vu);
 }
 
@@ -256,6 +256,38 @@ vhost_user_attach(struct vhost_user *vu, int fd)
 	forget_told(vu);
 	vhost_user_go(vu);
 	return 0;
+}
+
+int
+vhost_user_attach_second(struct vhost_user *vu, int fd)
+{
+	if (vu->fd < 0)
+		for (unsigned int i = 0; i < VU_RINGS_MAX; i++)
+			vu->ring[i].base_known = false;
+	vu->second = vu->fd < 0;
+	return vhost_user_attach(vu, fd);
+}
+
+void
+vhost_user_alone(struct vhost_user *vu)
+{
+	vu->second = false;
+}
+
+void
+vhost_user_drop(struct vhost_user *vu, const char *why)
+{
+	if (vu->fd < 0 || vu->dying)
+		return;
+	cut(vu, "%s", why);
+	vu->bad_end = false;
+}
+
+void
+vhost_user_forget_notes(struct vhost_user *vu)
+{
+	close_fd(&vu->inflight_fd);
+	vu->noted = false;
 }
 
 /* One whole message came. */

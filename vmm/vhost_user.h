@@ -74,6 +74,11 @@ struct vhost_user {
 	bool dying;   /* shut down; the owner's loop will tell us that it is gone */
 	bool bad_end; /* ... and it was the back end's fault */
 	char last_words[160];
+	/*
+	 * Another back end works in the rings that this one is told of: nobody may touch them, and where
+	 * it is in them it learns from the other (vhost_pair.h).
+	 */
+	bool second;
 	bool in_stop; /* vhost_user_stop() waits: nothing but its own messages is sent */
 	unsigned int greeting;
 	bool told_protocol;
@@ -93,6 +98,7 @@ struct vhost_user {
 	/* Kept across connections: the back end's own notes on what it had in hand. */
 	int inflight_fd;
 	struct vu_inflight inflight;
+	bool noted; /* the last back end that worked in the rings kept them */
 };
 
 /* 0 or -errno. @mem, @name, @cb must outlive it. vhost_user_fini() closes all. */
@@ -103,6 +109,14 @@ void vhost_user_fini(struct vhost_user *vu);
 
 /* A connection, which is ours from now on (also on failure: -EBUSY, there is one already; -errno). */
 int vhost_user_attach(struct vhost_user *vu, int fd);
+/* The same, for a back end that is to take the rings over from another one. */
+int vhost_user_attach_second(struct vhost_user *vu, int fd);
+/* The other one is gone: this is the back end now. */
+void vhost_user_alone(struct vhost_user *vu);
+/* Cuts the back end off, whatever it does; down() follows from the owner's loop. */
+void vhost_user_drop(struct vhost_user *vu, const char *why);
+/* Notes on rings that another back end works in now are good for nothing. */
+void vhost_user_forget_notes(struct vhost_user *vu);
 /* The connection's fd can be read, or hung up. */
 void vhost_user_ready(struct vhost_user *vu);
 /* The timer fired. */

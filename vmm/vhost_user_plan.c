@@ -150,8 +150,10 @@ tell_base(struct vhost_user *vu, struct vu_msg *m, unsigned int i)
 {
 	struct vu_ring *r = &vu->ring[i];
 
+	/* With notes the back end knows itself which descriptors are open: not to be tampered with. */
 	if (!r->base_known)
-		r->base = vhost_resume_base(&r->want, vu->packed);
+		r->base = vhost_resume_base(&r->want, vu->packed,
+					    !vu->second && !(vu->noted && vu->told_inflight));
 	r->base_known = true;
 	return msg_state(m, VU_SET_VRING_BASE, i, r->base);
 }
@@ -178,6 +180,10 @@ tell_kick(struct vhost_user *vu, struct vu_msg *m, unsigned int i)
 	struct vu_ring *r = &vu->ring[i];
 
 	r->base_known = false;
+	/* Notes of another back end say nothing about what this one does without them. */
+	if (!vu->told_inflight)
+		vhost_user_forget_notes(vu);
+	vu->noted = vu->told_inflight;
 	/* What a dead back end had not seen or not said: both sides look again. */
 	event_signal(r->want.kick);
 	event_signal(r->want.call);

@@ -12,14 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "vmm/event.h"
 #include "vmm/stats.h"
-#include "vmm/vhost_user.h"
+#include "vmm/vhost_pair.h"
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
-#define TURNED_AWAY_SAID_NS 10000000000ull
+#define HANDOVER_MAX_S 3600
 
 struct net_vhost {
 	struct virtio_net n;
@@ -27,9 +26,8 @@ struct net_vhost {
 	int no_vector; /* eventfd for rings without an interrupt */
 	int nudge;     /* eventfd: the control queue moved, to be watched by the main thread */
 	int watched;   /* its kick fd in the loop, -1: none */
-	uint64_t turned_away; /* when that was said last, 0: never */
 	char refused[sizeof(((struct vhost_user *)0)->last_words)]; /* said last */
-	struct vhost_user vu;
+	struct vhost_pair pair;
 };
 
 _Static_assert(VIRTIO_QSIZE_MAX <= VU_RING_SIZE_MAX, "back ends hear of larger rings than agreed");
@@ -54,7 +52,7 @@ show_ring(struct net_vhost *d, unsigned int q)
 	    virtio_queue_rings(&v->dev.vm->mem, &v->s.queue[q], virtio_has(v, VIRTIO_F_RING_PACKED),
 			       &rings) < 0)
 		return;
-	vhost_user_ring(&d->vu, q,
+	vhost_pair_ring(&d->pair, q,
 			&(struct vhost_user_ring){
 				.enabled = q / 2 < d->n.pairs,
 				.size = v->s.queue[q].size,
@@ -72,7 +70,7 @@ show_rings(struct net_vhost *d)
 	for (unsigned int q = 0; q < 2 * virtio_net_pairs_max(&d->n); q++)
 		show_ring(d, q);
 	if (!d->n.v.paused)
-		vhost_user_go(&d->vu);
+		vhost_pair_go(&d->pair);
 }
 
 static void
@@ -92,7 +90,7 @@ start(struct virtio_dev *v)
 	if (!v->started) /* it was broken just now */
 		return;
 	nudge(d);
-	vhost_user_start(&d->vu, v->s.features, virtio_has(v, VIRTIO_F_RING_PACKED));
+	vhost_pair_start(&d->pair, v->s.features, virtio_has(v, VIRTIO_F_RING_PACKED));
 	show_rings(d);
 }
 
@@ -112,7 +110,7 @@ stop(struct virtio_dev *v)
 
 	d->n.has_control = false;
 	nudge(d);
-	vhost_user_stop(&d->vu);
+	vhost_pair_stop(&d->pair);
 }
 
 /* The same set whether or not a back end is there; one that is may know less. */
@@ -121,10 +119,10 @@ features(struct virtio_dev *v)
 {
 	struct net_vhost *d = of(v);
 	uint64_t f = virtio_net_features(&d->n);
-	uint64_t theirs = vhost_user_features(&d->vu);
+	uint64_t theirs = vhost_user_features(vhost_pair_first(&d->pair));
 
 	f &= theirs | ~(VIRTIO_F_COMMON | VIRTIO_NET_F_MRG_RXBUF) | VIRTIO_F_VERSION_1;
-	if (vhost_user_pairs(&d->vu) < d->n.cfg->queues)
+	if (vhost_user_pairs(vhost_pair_first(&d->pair)) < d->n.cfg->queues)
 		f &= ~(VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ);
 	return f;
 }
@@ -132,14 +130,14 @@ features(struct virtio_dev *v)
 static void
 paused(struct virtio_dev *v)
 {
-	vhost_user_pause(&of(v)->vu);
+	vhost_pair_pause(&of(v)->pair);
 }
 
 static void
 resumed(struct virtio_dev *v)
 {
 	if (v->started)
-		vhost_user_resume(&of(v)->vu);
+		vhost_pair_resume(&of(v)->pair);
 }
 
 static const struct virtio_ops net_ops = {
@@ -170,15 +168,12 @@ back_end_up(void *arg)
 }
 
 static void
-back_end_down(void *arg, const char *why, bool bad)
+back_end_down(void *arg, const char *why, bool was_up)
 {
 	struct net_vhost *d = arg;
 	struct vm *vm = d->n.v.dev.vm;
 
-	loop_del(&vm->loop, d->vu.fd);
-	if (bad)
-		stats_add_shared(&vm->stats->backend_errors, 1);
-	if (d->vu.up) {
+	if (was_up) {
 		vm_event(vm, VMM_EV_NIC_DOWN, d->n.nic, "%s: back end lost: %s", d->n.v.name, why);
 	} else if (strcmp(d->refused, why) != 0) {
 		/* One that tries again and again is told of once. */
@@ -192,40 +187,41 @@ back_end_down(void *arg, const char *why, bool bad)
 			 d->n.v.name);
 }
 
-static const struct vhost_user_cb back_end_cb = {.up = back_end_up, .down = back_end_down};
-
+/* The driver sees nothing of it: the link stays up. */
 static void
-socket_ready(void *arg, uint32_t events)
+back_end_changed(void *arg)
 {
 	struct net_vhost *d = arg;
 
-	pthread_mutex_lock(&d->n.v.dev.vm->lock);
-	vhost_user_ready(&d->vu);
-	pthread_mutex_unlock(&d->n.v.dev.vm->lock);
+	vm_event(d->n.v.dev.vm, VMM_EV_NIC_UP, d->n.nic, "%s: another back end has taken over",
+		 d->n.v.name);
 }
 
 static void
-timer_ready(void *arg, uint32_t events)
+back_end_warn(void *arg, const char *what)
 {
 	struct net_vhost *d = arg;
 
-	pthread_mutex_lock(&d->n.v.dev.vm->lock);
-	vhost_user_expired(&d->vu);
-	pthread_mutex_unlock(&d->n.v.dev.vm->lock);
+	vm_event(d->n.v.dev.vm, VMM_EV_WARNING, d->n.nic, "%s: %s", d->n.v.name, what);
 }
 
-/* The back end says that a ring is broken. */
 static void
-err_ready(void *arg, uint32_t events)
+ring_broken(void *arg)
 {
 	struct net_vhost *d = arg;
 	struct vm *vm = d->n.v.dev.vm;
 
-	if (!event_drain(d->vu.err))
-		return;
 	stats_add_shared(&vm->stats->backend_errors, 1);
 	vm_guest_error(vm, "%s: the back end reports a broken ring", d->n.v.name);
 }
+
+static const struct vhost_pair_cb back_end_cb = {
+	.up = back_end_up,
+	.down = back_end_down,
+	.took_over = back_end_changed,
+	.warn = back_end_warn,
+	.broken = ring_broken,
+};
 
 static void
 control_ready(void *arg, uint32_t events)
@@ -266,47 +262,6 @@ nudge_ready(void *arg, uint32_t events)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-/* Every one is counted; one that tries again and again is told of now and then. */
-static void
-turn_away(struct net_vhost *d)
-{
-	struct vm *vm = d->n.v.dev.vm;
-	uint64_t now = clock_now_ns();
-
-	stats_add_shared(&vm->stats->backend_errors, 1);
-	if (d->turned_away && now - d->turned_away < TURNED_AWAY_SAID_NS)
-		return;
-	d->turned_away = now;
-	vm_event(vm, VMM_EV_WARNING, d->n.nic,
-		 "%s: a second back end was turned away while one is connected", d->n.v.name);
-}
-
-/* Lock held. Takes @fd in any case. */
-static void
-attach(struct net_vhost *d, int fd)
-{
-	struct vm *vm = d->n.v.dev.vm;
-	int r;
-
-	/* The old one may be dead already, and its end still to be heard of. */
-	vhost_user_ready(&d->vu);
-	if (d->vu.fd >= 0) {
-		close(fd);
-		turn_away(d);
-		return;
-	}
-	r = loop_add(&vm->loop, fd, EPOLLIN, socket_ready, d);
-	if (r < 0) {
-		close(fd);
-		vm_event(vm, VMM_EV_WARNING, d->n.nic, "%s: cannot watch a connection: %s",
-			 d->n.v.name, strerror(-r));
-		return;
-	}
-	r = vhost_user_attach(&d->vu, fd);
-	if (r < 0)
-		loop_del(&vm->loop, fd);
-}
-
 static void
 listener_ready(void *arg, uint32_t events)
 {
@@ -316,7 +271,7 @@ listener_ready(void *arg, uint32_t events)
 	if (fd < 0)
 		return;
 	pthread_mutex_lock(&d->n.v.dev.vm->lock);
-	attach(d, fd);
+	vhost_pair_attach(&d->pair, fd);
 	pthread_mutex_unlock(&d->n.v.dev.vm->lock);
 }
 
@@ -326,7 +281,7 @@ take_fd(void *arg, int fd)
 	struct net_vhost *d = arg;
 
 	pthread_mutex_lock(&d->n.v.dev.vm->lock);
-	attach(d, fd);
+	vhost_pair_attach(&d->pair, fd);
 	pthread_mutex_unlock(&d->n.v.dev.vm->lock);
 }
 
@@ -336,12 +291,8 @@ static int
 watch(struct net_vhost *d)
 {
 	struct loop *l = &d->n.v.dev.vm->loop;
-	int r = loop_add(l, d->vu.timer, EPOLLIN, timer_ready, d);
+	int r = loop_add(l, d->nudge, EPOLLIN, nudge_ready, d);
 
-	if (r == 0)
-		r = loop_add(l, d->vu.err, EPOLLIN, err_ready, d);
-	if (r == 0)
-		r = loop_add(l, d->nudge, EPOLLIN, nudge_ready, d);
 	if (r == 0 && d->listener >= 0)
 		r = loop_add(l, d->listener, EPOLLIN, listener_ready, d);
 	return r;
@@ -358,10 +309,7 @@ fini(struct device *dev)
 	 * The connection first: the machine ends, so nobody asks for the rings back, and a back end that
 	 * hangs does not keep the other devices, and the guest's last words, waiting.
 	 */
-	loop_del(&vm->loop, d->vu.fd);
-	loop_del(&vm->loop, d->vu.timer);
-	loop_del(&vm->loop, d->vu.err);
-	vhost_user_fini(&d->vu);
+	vhost_pair_fini(&d->pair);
 	virtio_fini(&d->n.v);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
 		loop_del(&vm->loop, own[i]);
@@ -402,15 +350,17 @@ init(struct device *dev, unsigned int index, struct err *e)
 	int r;
 
 	d->listener = d->no_vector = d->nudge = d->watched = -1;
-	d->vu.fd = d->vu.timer = d->vu.err = d->vu.inflight_fd = -1;
+	vhost_pair_clear(&d->pair);
 	r = virtio_net_find(&d->n, index, VMM_NIC_VHOST_LISTEN, VMM_NIC_VHOST_CONNECT, e);
 	if (r < 0)
 		return r;
 	pairs = d->n.cfg->queues;
-	r = vhost_user_init(&d->vu, &dev->vm->mem, d->n.v.name, 2 * pairs, d->n.cfg->mtu,
-			    &back_end_cb, d);
-	if (r < 0)
-		return err_sys(e, -r, "%s: cannot make timers", d->n.v.name);
+	r = vhost_pair_init(&d->pair, dev->vm, d->n.v.name, 2 * pairs, d->n.cfg->mtu, &back_end_cb,
+			    d);
+	if (r < 0) {
+		err_sys(e, -r, "%s: cannot make timers", d->n.v.name);
+		goto fail;
+	}
 	d->no_vector = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->nudge = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = virtio_init(&d->n.v, &net_ops, SLOT_NIC0 + d->n.nic, 2 * pairs + (pairs > 1 ? 1 : 0),
@@ -422,9 +372,25 @@ init(struct device *dev, unsigned int index, struct err *e)
 		if (r < 0)
 			err_sys(e, -r, "%s: cannot watch its sockets", d->n.v.name);
 	}
-	if (r < 0)
-		fini(dev);
+	if (r == 0)
+		return 0;
+fail:
+	fini(dev);
 	return r;
+}
+
+static int
+request(struct device *dev, const struct vmm_req *q, struct err *e)
+{
+	struct net_vhost *d = container_of(dev, struct net_vhost, n.v.dev);
+
+	(void)e;
+	if (q->op != VMM_OP_HANDOVER || q->index != d->n.nic)
+		return -ENOSYS;
+	pthread_mutex_lock(&dev->vm->lock);
+	vhost_pair_expect(&d->pair, (unsigned int)MIN_OF(q->value, (uint64_t)HANDOVER_MAX_S));
+	pthread_mutex_unlock(&dev->vm->lock);
+	return 0;
 }
 
 const struct device_ops virtio_net_vhost_ops = {
@@ -436,5 +402,6 @@ const struct device_ops virtio_net_vhost_ops = {
 	.reset = virtio_device_reset,
 	.pause = virtio_device_pause,
 	.resume = virtio_device_resume,
+	.request = request,
 	.fini = fini,
 };

@@ -111,7 +111,7 @@ packed_base(void **state)
 					  .driver = &events[0],
 					  .device = &events[1]};
 
-	assert_int_equal(vhost_resume_base(&r, true), 0x80028002u);
+	assert_int_equal(vhost_resume_base(&r, true, true), 0x80028002u);
 	assert_int_equal(ring[0].flags, AVAIL | USED);
 	assert_int_equal(ring[0].len, 0);
 	assert_int_equal(ring[0].id, 7);
@@ -125,8 +125,8 @@ fresh_and_split(void **state)
 	uint16_t used[32] = {0, 0x1234};
 	const struct vhost_user_ring r = {.size = 8, .desc = ring, .driver = used, .device = used};
 
-	assert_int_equal(vhost_resume_base(&r, true), 0x80008000u);
-	assert_int_equal(vhost_resume_base(&r, false), 0x1234);
+	assert_int_equal(vhost_resume_base(&r, true, true), 0x80008000u);
+	assert_int_equal(vhost_resume_base(&r, false, true), 0x1234);
 }
 
 /* Whatever a guest wrote there: a position inside the ring. */

@@ -248,4 +248,14 @@ back_end_step(struct back_end *b, int wait_ms)
 	return true;
 }
 
+static inline unsigned int
+count_log(const struct back_end *b, uint32_t request)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < b->n && i < ARRAY_SIZE(b->log); i++)
+		n += b->log[i] == request;
+	return n;
+}
+
 #endif

@@ -113,14 +113,4 @@ start_rings(struct bench *t, uint64_t features, bool packed, unsigned int n)
 	vhost_user_go(&t->vu);
 }
 
-static inline unsigned int
-count_log(const struct back_end *b, uint32_t request)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < b->n && i < ARRAY_SIZE(b->log); i++)
-		n += b->log[i] == request;
-	return n;
-}
-
 #endif

@@ -3,6 +3,7 @@ unit_test(vmm_msix vmm_core)
 target_link_options(test_vmm_msix PRIVATE
 	-Wl,--wrap=irq_msi_unmask,--wrap=irq_msi_mask,--wrap=irq_msi_pending)
 unit_test(vmm_pci vmm_core)
+unit_test(vmm_vhost_pair vmm_core)
 unit_test(vmm_vhost_resume vmm_core)
 unit_test(vmm_vhost_user vmm_core)
 unit_test(vmm_vhost_user_rings vmm_core)
