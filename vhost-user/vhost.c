@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <rte_vhost.h>
 
 #include "base/log.h"
+#include "vhost-user/port_library.h"
 #include "vhost-user/stall.h"
+#include "vhost-user/vhost_attach.h"
 
 /*
  * Not offered: whatever would make a frame more than its bytes (checksums to finish, segments to
@@ -31,14 +32,21 @@
 static struct {
 	pthread_mutex_t lock;
 	struct rcu *rcu;
+	bool library;                                /* not our own rings */
 	struct swport *port[SWITCH_PORTS_MAX];       /* open ones, by slot */
 	struct swport *device[RTE_MAX_VHOST_DEVICE]; /* by device number */
-} reg = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} reg = {.lock = PTHREAD_MUTEX_INITIALIZER, .library = true};
 
 void
 vhost_init(struct rcu *rcu)
 {
 	reg.rcu = rcu;
+}
+
+void
+vhost_use_library(bool library)
+{
+	reg.library = library;
 }
 
 static struct swport *
@@ -65,6 +73,31 @@ port_of(int vid)
 	return p;
 }
 
+/* DPDK keeps no pointer of ours with a device, so its port is looked for. */
+static enum rte_vhost_msg_result
+before_message(int vid, void *msg)
+{
+	struct swport *p = port_of(vid);
+
+	return p ? attach_before(p, vid, msg) : RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result
+after_message(int vid, void *msg)
+{
+	struct swport *p = port_of(vid);
+
+	(void)msg;
+	if (p)
+		attach_after(p, vid);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops messages = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
+
 static int
 on_connection(int vid)
 {
@@ -81,6 +114,10 @@ on_connection(int vid)
 		return -1;
 	atomic_store(&p->rx_mask, 0);
 	atomic_store(&p->tx_mask, 0);
+	if (!reg.library) {
+		attach_connection(p);
+		rte_vhost_extern_callback_register(vid, &messages, NULL);
+	}
 	if (stall_limit(path) == 0)
 		log_warn("port %s: no time limit for messages on %s", p->cfg.name, path);
 	return 0;
@@ -95,36 +132,19 @@ on_connection_gone(int vid)
 	pthread_mutex_unlock(&reg.lock);
 }
 
-/* So that a fault in guest memory can be told apart from one of ours (sigbus.h). */
-static void
-note_regions(struct swport *p, int vid)
-{
-	struct rte_vhost_memory *mem = NULL;
-
-	p->n_regions = 0;
-	if (rte_vhost_get_mem_table(vid, &mem) < 0)
-		return;
-	for (uint32_t i = 0; i < mem->nregions && i < SWITCH_REGIONS_MAX; i++)
-		p->region[p->n_regions++] =
-			(struct swport_region){.addr = mem->regions[i].host_user_addr,
-					       .size = mem->regions[i].size};
-	free(mem);
-}
-
 static int
 on_ready(int vid)
 {
 	struct swport *p = port_of(vid);
-	uint64_t features = 0;
 
 	if (!p)
 		return -1;
-	note_regions(p, vid);
-	p->packed = rte_vhost_get_negotiated_features(vid, &features) == 0 &&
-		    (features & 1ull << VIRTIO_F_RING_PACKED);
 	atomic_fetch_add_explicit(&p->connects, 1, memory_order_relaxed);
-	/* release: the device is whole when the polling thread sees its number */
 	atomic_store_explicit(&p->vid, vid, memory_order_release);
+	if (reg.library)
+		library_ready(p, vid);
+	else
+		attach_ready(p, vid);
 	log_info("port %s: connected", p->cfg.name);
 	return 0;
 }
@@ -137,8 +157,11 @@ on_gone(int vid)
 
 	if (!p)
 		return;
+	if (reg.library)
+		library_gone(p, reg.rcu);
+	else
+		attach_gone(p, vid);
 	atomic_store_explicit(&p->vid, -1, memory_order_release);
-	rcu_wait(reg.rcu);
 	log_info("port %s: disconnected", p->cfg.name);
 }
 
@@ -146,17 +169,13 @@ static int
 on_ring(int vid, uint16_t ring, int enable)
 {
 	struct swport *p = port_of(vid);
-	_Atomic uint32_t *mask;
-	uint32_t bit;
 
 	if (!p || ring / 2 >= p->cfg.queues)
 		return 0; /* more rings than the port has: never served */
-	bit = 1u << (ring / 2);
-	mask = ring % 2 ? &p->rx_mask : &p->tx_mask;
-	if (enable)
-		atomic_fetch_or_explicit(mask, bit, memory_order_release);
+	if (reg.library)
+		library_ring(p, ring, enable);
 	else
-		atomic_fetch_and_explicit(mask, ~bit, memory_order_release);
+		attach_ring(p, vid, ring, enable);
 	return 0;
 }
 
@@ -183,6 +202,15 @@ enlist(struct swport *p)
 }
 
 static void
+backing_free(struct swport *p)
+{
+	if (reg.library)
+		library_fini(p);
+	else
+		attach_fini(p);
+}
+
+static void
 delist(struct swport *p)
 {
 	pthread_mutex_lock(&reg.lock);
@@ -193,22 +221,46 @@ delist(struct swport *p)
 	pthread_mutex_unlock(&reg.lock);
 }
 
+/* What our own rings cannot do, and what they can beside what DPDK's do. */
+static int
+offer(const char *path)
+{
+	uint64_t protocol = 0;
+
+	if (rte_vhost_driver_disable_features(path, OFFLOADS) < 0)
+		return -EIO;
+	if (reg.library)
+		return 0;
+	if (rte_vhost_driver_disable_features(path, 1ull << VHOST_F_LOG_ALL) < 0 ||
+	    rte_vhost_driver_get_protocol_features(path, &protocol) < 0)
+		return -EIO;
+	protocol &= ~(1ull << VHOST_USER_PROTOCOL_F_LOG_SHMFD | 1ull << VHOST_USER_PROTOCOL_F_RARP |
+		      1ull << VHOST_USER_PROTOCOL_F_PAGEFAULT);
+	protocol |= 1ull << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
+	return rte_vhost_driver_set_protocol_features(path, protocol) < 0 ? -EIO : 0;
+}
+
 int
 vhost_open(struct swport *p, struct err *e)
 {
 	const char *path = p->cfg.socket;
+	int r = reg.library ? library_init(p) : attach_init(p, reg.rcu);
 
-	if (enlist(p) < 0)
+	if (r < 0)
+		return err_sys(e, -r, "port %s", p->cfg.name);
+	if (enlist(p) < 0) {
+		backing_free(p);
 		return err_set(e, EEXIST, "port %s: socket %s already belongs to another port",
 			       p->cfg.name, path);
+	}
 	if (rte_vhost_driver_register(path, RTE_VHOST_USER_CLIENT |
 						    RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS) < 0) {
 		delist(p);
+		backing_free(p);
 		return err_set(e, EIO, "port %s: DPDK takes no more vhost-user sockets",
 			       p->cfg.name);
 	}
-	if (rte_vhost_driver_disable_features(path, OFFLOADS) < 0 ||
-	    rte_vhost_driver_callback_register(path, &callbacks) < 0 ||
+	if (offer(path) < 0 || rte_vhost_driver_callback_register(path, &callbacks) < 0 ||
 	    rte_vhost_driver_start(path) < 0) {
 		vhost_close(p);
 		return err_set(e, EIO, "port %s: vhost-user socket %s cannot be started",
@@ -222,6 +274,7 @@ vhost_close(struct swport *p)
 {
 	rte_vhost_driver_unregister(p->cfg.socket);
 	delist(p);
+	backing_free(p);
 }
 
 void

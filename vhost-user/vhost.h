@@ -13,6 +13,9 @@
 /* Once, before the first port. @rcu: the forwarding threads', which callbacks wait for. */
 void vhost_init(struct rcu *rcu);
 
+/* Before the first port: frames take DPDK's burst calls, not our own rings (port_library.h). */
+void vhost_use_library(bool library);
+
 /*
  * Starts to connect @p (now, when somebody listens already; else DPDK tries again each second).
  * @p stays the caller's and must live until vhost_close(). Control thread; no callback's lock held.

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vhost-user/vhost_attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+#include <rte_vhost.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "vhost-user/port_vhost.h"
+
+/* vhost-user protocol, "Front-end message types" */
+enum {
+	GET_FEATURES = 1,
+	SET_OWNER = 3,
+	GET_VRING_BASE = 11,
+	SET_VRING_ERR = 14,
+	GET_PROTOCOL_FEATURES = 15,
+	SET_PROTOCOL_FEATURES = 16,
+	GET_QUEUE_NUM = 17,
+	NET_SET_MTU = 20,
+	GET_CONFIG = 24,
+	GET_INFLIGHT_FD = 31,
+	SET_INFLIGHT_FD = 32,
+	SET_STATUS = 39,
+	GET_STATUS = 40,
+};
+
+/* The beginning of a message, as it comes over the socket. */
+struct message {
+	uint32_t request, flags, size;
+	union {
+		uint64_t u64;
+		struct {
+			uint32_t index, num;
+		} state;
+		struct {
+			uint64_t mmap_size, mmap_offset;
+			uint16_t num_queues, queue_size;
+		} __attribute__((packed)) inflight;
+	} __attribute__((packed));
+} __attribute__((packed));
+
+struct attachment {
+	struct vhost_rings rings; /* first: what lanes know as backing */
+	struct rcu *rcu;
+	bool running;     /* vhost says that the device may be used */
+	uint32_t enabled; /* rings, by vhost's numbers */
+	uint32_t known;   /* those whose position is known in this connection: not from inflight */
+};
+
+static struct attachment *
+of(const struct swport *p)
+{
+	return p->backing;
+}
+
+int
+attach_init(struct swport *p, struct rcu *rcu)
+{
+	struct attachment *a = aligned_alloc(64, align_up(sizeof(*a), 64));
+
+	if (!a)
+		return -ENOMEM;
+	memset(a, 0, sizeof(*a));
+	a->rcu = rcu;
+	for (size_t i = 0; i < VHOST_RINGS; i++)
+		ring_detach(&a->rings.ring[i]);
+	p->backing = a;
+	return 0;
+}
+
+void
+attach_fini(struct swport *p)
+{
+	free(p->backing);
+	p->backing = NULL;
+}
+
+/* Takes the rings away from the lanes, and tells vhost how far they are. */
+static void
+hold(struct swport *p, int vid)
+{
+	struct attachment *a = of(p);
+
+	if (!atomic_load_explicit(&p->ops, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&p->ops, NULL, memory_order_relaxed);
+	rcu_wait(a->rcu);
+	for (uint16_t i = 0; i < VHOST_RINGS; i++) {
+		struct ring *r = &a->rings.ring[i];
+
+		if (r->up)
+			rte_vhost_set_vring_base(vid, i, ring_base(r), ring_base(r));
+		ring_detach(r);
+	}
+}
+
+/* Also so that a fault in guest memory can be told apart from one of ours (sigbus.h). */
+static bool
+look_at_memory(struct swport *p, int vid)
+{
+	struct gpa_map *map = &of(p)->rings.mem;
+	struct rte_vhost_memory *mem = NULL;
+	bool good = true;
+
+	map->n = p->n_regions = 0;
+	if (rte_vhost_get_mem_table(vid, &mem) < 0)
+		return false;
+	for (uint32_t i = 0; i < mem->nregions && good; i++) {
+		const struct rte_vhost_mem_region *r = &mem->regions[i];
+
+		good = gpa_add(map, r->guest_phys_addr, r->size,
+			       (void *)(uintptr_t)r->host_user_addr);
+		if (good)
+			p->region[p->n_regions++] =
+				(struct swport_region){.addr = r->host_user_addr, .size = r->size};
+	}
+	free(mem);
+	return good;
+}
+
+/* A write to it must never make a lane wait, whatever a front end gave us. */
+static int
+call_fd(int fd)
+{
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -1;
+	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -1;
+	return fd;
+}
+
+static bool
+look_at_ring(struct swport *p, int vid, uint16_t i, uint64_t features)
+{
+	struct rte_vhost_ring_inflight inflight = {0};
+	struct attachment *a = of(p);
+	struct rte_vhost_vring v = {0};
+	struct ring_setup s = {.features = features, .transmit = i % 2};
+	uint16_t used;
+
+	if (rte_vhost_get_vhost_vring(vid, i, &v) < 0 ||
+	    rte_vhost_get_vring_base(vid, i, &s.base, &used) < 0)
+		return false;
+	/* the unions of both kinds name the same three places */
+	s.desc = v.desc;
+	s.avail = v.avail;
+	s.used = v.used;
+	s.size = v.size;
+	s.kick_fd = v.kickfd < 0 ? -1 : v.kickfd;
+	s.call_fd = call_fd(v.callfd);
+	if (rte_vhost_get_vhost_ring_inflight(vid, i, &inflight) == 0)
+		s.inflight = (struct ring_inflight *)inflight.inflight_packed;
+	s.resume = !(a->known & 1u << i);
+	if (ring_attach(&a->rings.ring[i], &a->rings.mem, &s) < 0) {
+		atomic_fetch_add_explicit(&p->bad_messages, 1, memory_order_relaxed);
+		log_warn("port %s: %s queue %d lies outside of its memory, or has a size or a "
+			 "position that cannot be; it is not served",
+			 p->cfg.name, i % 2 ? "transmit" : "receive", i / 2);
+		return false;
+	}
+	a->known |= 1u << i;
+	return true;
+}
+
+/* Looks at everything anew and gives it to the lanes. They have none of it now. */
+static void
+settle(struct swport *p, int vid)
+{
+	struct attachment *a = of(p);
+	uint32_t masks[2] = {0, 0};
+	uint64_t features = 0;
+
+	if (!a->running || !look_at_memory(p, vid) ||
+	    rte_vhost_get_negotiated_features(vid, &features) < 0)
+		return;
+	for (uint32_t left = a->enabled; left; left &= left - 1) {
+		uint16_t i = (uint16_t)__builtin_ctz(left);
+
+		if (look_at_ring(p, vid, i, features))
+			masks[i % 2] |= 1u << i / 2;
+	}
+	p->packed = features >> VIRTIO_F_RING_PACKED & 1;
+	atomic_store_explicit(&p->tx_mask, masks[0], memory_order_relaxed);
+	atomic_store_explicit(&p->rx_mask, masks[1], memory_order_relaxed);
+	/* release: pairs with the lanes' acquire; all of the above comes first */
+	atomic_store_explicit(&p->ops, port_vhost_ops(features), memory_order_release);
+}
+
+void
+attach_connection(struct swport *p)
+{
+	struct attachment *a = of(p);
+
+	a->running = false;
+	a->enabled = a->known = 0;
+}
+
+void
+attach_ready(struct swport *p, int vid)
+{
+	hold(p, vid);
+	of(p)->running = true;
+	settle(p, vid);
+}
+
+void
+attach_gone(struct swport *p, int vid)
+{
+	hold(p, vid);
+	of(p)->running = false;
+	atomic_store_explicit(&p->tx_mask, 0, memory_order_relaxed);
+	atomic_store_explicit(&p->rx_mask, 0, memory_order_relaxed);
+}
+
+void
+attach_ring(struct swport *p, int vid, uint16_t ring, bool enable)
+{
+	struct attachment *a = of(p);
+	uint32_t bit;
+
+	if (ring / 2 >= p->cfg.queues)
+		return; /* more rings than the port has: never served */
+	bit = 1u << ring;
+	if (!(a->enabled & bit) == !enable)
+		return;
+	hold(p, vid);
+	a->enabled ^= bit;
+	settle(p, vid);
+}
+
+/*
+ * DPDK maps and writes the inflight area without a look at how large it is, and would believe what it
+ * says of lengths: so it is told that the feature was not agreed upon, and the sizes are checked here.
+ * A queue's part: vhost-user protocol, "Inflight I/O tracking"; DPDK makes it a multiple of 64.
+ */
+static bool
+inflight_ok(const struct swport *p, int vid, const struct message *m)
+{
+	uint64_t features = 0, part;
+
+	if (m->inflight.num_queues == 0 || m->inflight.num_queues > 2u * p->cfg.queues ||
+	    m->inflight.queue_size > RING_SIZE_MAX ||
+	    rte_vhost_get_negotiated_features(vid, &features) < 0)
+		return false;
+	part = features >> VIRTIO_F_RING_PACKED & 1 ? 29 + 32ull * m->inflight.queue_size
+						    : 16 + 16ull * m->inflight.queue_size;
+	return m->request == GET_INFLIGHT_FD ||
+	       m->inflight.mmap_size >= m->inflight.num_queues * align_up(part, 64);
+}
+
+static bool
+changes_nothing(uint32_t request)
+{
+	switch (request) {
+	case GET_FEATURES:
+	case SET_OWNER:
+	case SET_VRING_ERR:
+	case GET_PROTOCOL_FEATURES:
+	case SET_PROTOCOL_FEATURES:
+	case GET_QUEUE_NUM:
+	case NET_SET_MTU:
+	case GET_CONFIG:
+	case SET_STATUS:
+	case GET_STATUS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+attach_before(struct swport *p, int vid, void *msg)
+{
+	struct message *m = msg;
+
+	if (!changes_nothing(m->request))
+		hold(p, vid);
+	if (m->request == SET_PROTOCOL_FEATURES) {
+		m->u64 &= ~(1ull << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD);
+	} else if ((m->request == GET_INFLIGHT_FD || m->request == SET_INFLIGHT_FD) &&
+		   !inflight_ok(p, vid, m)) {
+		log_warn("port %s: the front end's inflight area has impossible sizes; refused",
+			 p->cfg.name);
+		return RTE_VHOST_MSG_RESULT_ERR;
+	} else if (m->request == GET_VRING_BASE && m->state.index < VHOST_RINGS) {
+		of(p)->known |= 1u << m->state.index;
+	}
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+void
+attach_after(struct swport *p, int vid)
+{
+	if (!atomic_load_explicit(&p->ops, memory_order_relaxed))
+		settle(p, vid);
+}
