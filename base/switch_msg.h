@@ -72,6 +72,7 @@ struct port_stats {
 	uint32_t macs;      /* addresses now known behind the port */
 	uint32_t connected; /* 1: the vhost-user connection is up */
 	uint64_t connects;  /* times it came up */
+	uint64_t missed;    /* lost by the device before we saw them */
 	uint64_t bad_guest; /* ring or message errors that vhost reported for this port */
 };
 
