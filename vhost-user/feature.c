@@ -8,16 +8,23 @@
 #include "vhost-user/feat_ip.h"
 #include "vhost-user/feat_vlan.h"
 #include "vhost-user/lane.h"
+#include "vhost-user/trace.h"
+#include "vhost-user/watch.h"
 
 /*
  * Every feature, in the order in which its stage runs: what came is classified before it is filtered,
  * filtered before it is metered; what goes out is tagged last. NULL ends the list.
  */
 static const struct feature *const features[] = {
+	&feat_trace,
+	&feat_capture_in,
 	&feat_vlan_in,
 	&feat_ip,
+	&feat_filter_from,
 	/* out */
+	&feat_filter_to,
 	&feat_vlan_out,
+	&feat_capture_out,
 	NULL,
 };
 
@@ -92,4 +99,5 @@ burst_drop(struct burst *b, uint32_t i, enum switch_drop cause)
 {
 	b->alive &= ~(UINT64_C(1) << i);
 	swport_drop(b->port, b->lane, cause, 1);
+	trace_drop(b->lane, b->port, b->pkt[i], cause);
 }

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 if(TARGET switch_core)
 	unit_test(switch_filter switch_core)
+	unit_test(switch_watch switch_core Threads::Threads)
 endif()
