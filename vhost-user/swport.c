@@ -72,6 +72,7 @@ swport_stats(const struct swport *p, struct port_stats *ret)
 	memset(ret, 0, sizeof(*ret));
 	for (uint32_t i = 0; i < p->lanes; i++)
 		add_counters(ret, &p->count[i]);
+	ret->drops[DROP_SHAPED] += atomic_load_explicit(&p->shaped_away, memory_order_relaxed);
 	ret->macs = atomic_load_explicit(&p->macs, memory_order_relaxed);
 	ret->connected = atomic_load_explicit(&p->ops, memory_order_relaxed) != NULL ||
 			 atomic_load_explicit(&p->vid, memory_order_relaxed) >= 0;

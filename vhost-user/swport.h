@@ -132,6 +132,7 @@ struct swport {
 	/* control thread; name, network, socket, kind and queues never change */
 	struct port_cfg cfg __attribute__((aligned(64)));
 	struct membership member; /* its domains */
+	_Atomic uint64_t shaped_away; /* waited in a shaper that was taken away */
 	struct watch *watch; /* filters, mirror, capture, trace (watch.h); NULL: none of them */
 
 	struct swport_counters count[]; /* by lane */
