@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "vhost-user/feat_ip.h"
+#include "vhost-user/feat_police.h"
 #include "vhost-user/feat_vlan.h"
 #include "vhost-user/lane.h"
 #include "vhost-user/trace.h"
@@ -21,8 +22,10 @@ static const struct feature *const features[] = {
 	&feat_vlan_in,
 	&feat_ip,
 	&feat_filter_from,
+	&feat_police_in,
 	/* out */
 	&feat_filter_to,
+	&feat_police_out,
 	&feat_vlan_out,
 	&feat_capture_out,
 	NULL,
