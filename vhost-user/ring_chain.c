@@ -207,7 +207,7 @@ chain_frame(const struct ring *r, struct ring_scratch *s, int result, const stru
 	s->n_seg = (uint16_t)(s->n_seg + l->n);
 	take_front(&seg, &n, &header, r->hlen);
 	memcpy(ret_header, &header, sizeof(*ret_header));
-	*p = (struct pkt){.head = p->near, .domain = s->domain};
+	*p = (struct pkt){.head = p->near, .body = p->near, .domain = s->domain};
 	if (l->total - r->hlen > RING_FRAME_MAX) {
 		p->len = UINT32_MAX;
 		return CHAIN_OK;

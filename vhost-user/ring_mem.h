@@ -134,7 +134,7 @@ frame_plain(struct pkt *p, const uint8_t *at, uint32_t len, uint16_t domain)
 	memset(p->near, 0, sizeof(p->near));
 	memcpy(p->near, at, len);
 	p->head_len = (uint16_t)len;
-	p->body = NULL;
+	p->body = at;
 	p->body_len = 0;
 }
 

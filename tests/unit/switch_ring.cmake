@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# The switch's own virtqueues.
+if(TARGET switch_core)
+	unit_test(switch_ring switch_core)
+endif()
