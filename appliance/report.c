@@ -165,8 +165,8 @@ report_json(const struct report_input *in, json_t *machine)
 		json_array_append_new(reasons, json_string(in->eligibility->reason[i]));
 	for (size_t i = 0; i < in->plan->n_vnfs; i++)
 		json_array_append_new(vnfs, vnf_json(in, i));
-	for (size_t i = 0; in->sw && i < in->plan->n_ports; i++)
-		json_array_append_new(ports, port_json(&in->sw->port[i]));
+	for (size_t i = 0; in->sw && i < in->sw->ports.n; i++)
+		json_array_append_new(ports, port_json(&in->sw->ports.port[i]));
 	return json_pack("{s:i, s:s, s:o, s:s, s:o, s:o, s:i, s:b, s:o, s:I, s:o, s:o?, s:o, s:o, "
 			 "s:i}",
 			 "format", 1, "corelane", CORELANE_VERSION, "file", text_json(in->file),
@@ -249,8 +249,8 @@ port_table(const struct report_input *in, FILE *out)
 {
 	fprintf(out, "\n%-24s %-12s %12s %12s %14s %14s %8s  %s\n", "port", "network", "from guest",
 		"to guest", "bytes from", "bytes to", "flooded", "dropped");
-	for (size_t i = 0; i < in->plan->n_ports; i++) {
-		const struct switchd_port *p = &in->sw->port[i];
+	for (size_t i = 0; i < in->sw->ports.n; i++) {
+		const struct switchd_port *p = &in->sw->ports.port[i];
 		const struct port_stats *s = &p->stats;
 
 		fprintf(out, "%-24s %-12s", p->cfg.name, p->cfg.network);

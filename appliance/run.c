@@ -429,7 +429,7 @@ run_site(const struct cli_args *args)
 			.faults = FAULTS_CLOSED,
 			.in.root.dirfd = -1,
 			.control = CONTROL_SOCK_CLOSED,
-			.sw = {.child = CHILD_NONE, .control_fd = -1}};
+			.sw = {.child = CHILD_NONE, .link = SWITCH_LINK_CLOSED}};
 	struct err e = {0};
 	int n;
 

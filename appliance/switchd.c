@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The life of the switch: start, ready, gone, started again, stopped. */
 #include "appliance/switchd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,57 +21,21 @@
 #define BACKOFF_MAX_MS 10000
 #define STABLE_NS      10000000000ull /* ...which one that was ready for so long begins anew */
 
-static void on_control(void *arg, uint32_t events);
 static void on_child(void *arg, uint32_t events);
 
 int
 switchd_init(struct switchd *s, const struct run_env *env, struct err *e)
 {
-	const struct plan *plan = env->plan;
-
-	*s = (struct switchd){.env = env, .child = CHILD_NONE, .control_fd = -1};
-	s->port = calloc(plan->n_ports + 1, sizeof(*s->port));
-	if (!s->port)
-		return err_set(e, ENOMEM, "switch: no memory");
-	for (size_t i = 0; i < plan->n_ports; i++) {
-		const struct plan_port *p = &plan->port[i];
-		struct port_cfg *cfg = &s->port[i].cfg;
-		int r;
-
-		*cfg = p->cfg;
-		r = env_nic_socket(env, p->vnf, p->interface, cfg->socket, sizeof(cfg->socket));
-		if (r < 0)
-			return err_set(e, -r,
-				       "port %s: the path of its socket is too long; choose a "
-				       "shorter folder with --run-dir",
-				       cfg->name);
-	}
-	return 0;
+	*s = (struct switchd){.env = env, .child = CHILD_NONE, .link = SWITCH_LINK_CLOSED};
+	return switchd_ports_make(env, env->plan, &s->ports, e);
 }
 
 static void
 disconnect(struct switchd *s)
 {
 	evloop_timer_off(s->env->loop, &s->timer);
-	evloop_del(s->env->loop, &s->control_source);
 	evloop_del(s->env->loop, &s->child_source);
-	if (s->control_fd >= 0)
-		close(s->control_fd);
-	s->control_fd = -1;
-}
-
-static int
-request(struct switchd *s, enum switch_op op, const struct port_cfg *port)
-{
-	struct switch_req req = {.head = {.magic = SWITCH_REQ_MAGIC,
-					  .version = SWITCH_MSG_VERSION,
-					  .size = sizeof(req),
-					  .seq = ++s->seq},
-				 .op = op};
-
-	if (port)
-		req.port = *port;
-	return fdmsg_send(s->control_fd, &req.head, NULL, 0);
+	switch_link_close(&s->link);
 }
 
 /* A switch that is alive and does not answer is no use: on_child() decides what follows. */
@@ -85,21 +48,84 @@ on_silence(void *arg)
 	child_kill(&s->child, SIGKILL);
 }
 
+/* Closed: its end is seen by on_child(). Nonsense: make it so. */
+static void
+on_lost(void *arg, int error)
+{
+	if (error != -ENODATA)
+		on_silence(arg);
+}
+
+static void
+fail(struct switchd *s, const char *why)
+{
+	s->state = SWITCHD_OFF;
+	s->failed(s->arg, why);
+}
+
+static void
+now_ready(struct switchd *s)
+{
+	evloop_timer_off(s->env->loop, &s->timer);
+	s->state = SWITCHD_READY;
+	s->failures = 0;
+	s->ready_ns = evloop_now();
+	if (s->was_ready) {
+		log_info("switch: started again, %zu ports", s->ports.n);
+		return;
+	}
+	s->was_ready = true;
+	s->ready(s->arg);
+}
+
+static void
+on_added(void *arg, const struct switch_reply *reply)
+{
+	struct switchd *s = arg;
+	char why[512];
+
+	if (!reply || s->state != SWITCHD_ADDING)
+		return;
+	if (reply->error) {
+		snprintf(why, sizeof(why), "%.250s",
+			 reply->text[0] ? reply->text : strerror(reply->error));
+		child_destroy(&s->child);
+		disconnect(s);
+		fail(s, why);
+		return;
+	}
+	if (--s->waiting == 0)
+		now_ready(s);
+}
+
+/* Everything at once: the time until frames pass again is what counts. */
 static int
-watch(struct switchd *s)
+tell_all(struct switchd *s)
+{
+	s->waiting = 0;
+	for (size_t i = 0; i < s->ports.n; i++) {
+		int n = switchd_tell(s, &s->ports.port[i], on_added, s);
+
+		if (n < 0)
+			return n;
+		s->waiting += (size_t)n;
+	}
+	return 0;
+}
+
+static int
+watch(struct switchd *s, int control_fd)
 {
 	struct evloop *l = s->env->loop;
 	int r;
 
-	if (fcntl(s->control_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-		return -errno;
-	r = evloop_add(l, &s->child_source, s->child.pidfd, EPOLLIN, on_child, s);
+	r = switch_link_open(&s->link, l, control_fd, on_lost, s);
 	if (r == 0)
-		r = evloop_add(l, &s->control_source, s->control_fd, EPOLLIN, on_control, s);
+		r = evloop_add(l, &s->child_source, s->child.pidfd, EPOLLIN, on_child, s);
 	if (r == 0)
 		r = rundir_record(s->env->dir, s->child.pid, s->child.start, "switch");
 	if (r == 0)
-		r = request(s, SWITCH_OP_ADD, &s->port[0].cfg);
+		r = tell_all(s);
 	return r;
 }
 
@@ -117,18 +143,17 @@ switchd_start(struct switchd *s, struct err *e)
 		err_sys(e, -r, "switch: control socket");
 		goto free_args;
 	}
-	s->control_fd = pair[0];
 	translate_switch(s->env->plan, program, pair[1], args);
 	r = child_start(program, args->argv, &pair[1], 1, &s->child);
 	close(pair[1]);
 	if (r < 0) {
 		err_sys(e, -r, "switch: %s", program);
+		close(pair[0]);
 		goto disconnect;
 	}
 	s->starts++;
-	s->next = 0;
 	s->state = SWITCHD_ADDING;
-	r = watch(s);
+	r = watch(s, pair[0]);
 	if (r < 0) {
 		err_sys(e, -r, "switch");
 		goto disconnect;
@@ -137,18 +162,11 @@ switchd_start(struct switchd *s, struct err *e)
 	goto free_args;
 disconnect:
 	child_destroy(&s->child);
-	disconnect(s);
 	s->state = SWITCHD_OFF;
+	disconnect(s);
 free_args:
 	free(args);
 	return r;
-}
-
-static void
-fail(struct switchd *s, const char *why)
-{
-	s->state = SWITCHD_OFF;
-	s->failed(s->arg, why);
 }
 
 static void
@@ -162,86 +180,32 @@ start_again(void *arg)
 }
 
 static void
-handle_added(struct switchd *s, const struct switch_reply *reply)
-{
-	char why[512];
-
-	if (reply->error) {
-		snprintf(why, sizeof(why), "port %s: %.250s", s->port[s->next].cfg.name,
-			 reply->text[0] ? reply->text : strerror(reply->error));
-		child_destroy(&s->child);
-		disconnect(s);
-		fail(s, why);
-		return;
-	}
-	if (++s->next < s->env->plan->n_ports) {
-		request(s, SWITCH_OP_ADD, &s->port[s->next].cfg);
-		return;
-	}
-	evloop_timer_off(s->env->loop, &s->timer);
-	s->state = SWITCHD_READY;
-	s->failures = 0;
-	s->ready_ns = evloop_now();
-	if (s->was_ready) {
-		log_info("switch: started again, %zu ports", s->next);
-		return;
-	}
-	s->was_ready = true;
-	s->ready(s->arg);
-}
-
-static void
 end_list(void *arg)
 {
 	struct switchd *s = arg;
 
 	evloop_timer_off(s->env->loop, &s->timer);
+	switch_link_forget(&s->link, s);
 	if (s->state == SWITCHD_LISTING)
 		s->state = SWITCHD_READY;
 	s->listed(s->arg);
 }
 
 static void
-handle_listed(struct switchd *s, const struct switch_reply *reply)
+on_listed(void *arg, const struct switch_reply *reply)
 {
-	for (size_t i = 0; reply->has_port && i < s->env->plan->n_ports; i++)
-		if (strncmp(s->port[i].cfg.name, reply->port.name, PORT_NAME_LEN) == 0) {
-			s->port[i].stats = reply->stats;
-			s->port[i].has_stats = true;
-		}
+	struct switchd *s = arg;
+	struct switchd_port *port;
+
+	if (!reply || s->state != SWITCHD_LISTING)
+		return; /* on_child() ends the list */
+	port = reply->has_port ? switchd_find(&s->ports, reply->port.name) : NULL;
+	if (port) {
+		port->stats = reply->stats;
+		port->has_stats = true;
+	}
 	if (!reply->more || reply->error)
 		end_list(s);
-}
-
-static void
-on_control(void *arg, uint32_t events)
-{
-	const struct msg_head want = {.magic = SWITCH_REPLY_MAGIC,
-				      .version = SWITCH_MSG_VERSION,
-				      .size = sizeof(struct switch_reply)};
-	struct switchd *s = arg;
-	struct switch_reply reply;
-	size_t n;
-	int r;
-
-	(void)events;
-	r = fdmsg_recv(s->control_fd, &want, &reply, NULL, 0, &n);
-	if (r == -EAGAIN)
-		return;
-	if (r < 0) {
-		/* Closed: its end is seen by on_child(). Nonsense: make it so. */
-		evloop_del(s->env->loop, &s->control_source);
-		if (r != -ENODATA && r != -ECONNRESET)
-			on_silence(s);
-		return;
-	}
-	reply.text[sizeof(reply.text) - 1] = '\0';
-	if (reply.head.seq != s->seq)
-		return; /* the rest of a list that we gave up */
-	if (s->state == SWITCHD_ADDING)
-		handle_added(s, &reply);
-	else if (s->state == SWITCHD_LISTING)
-		handle_listed(s, &reply);
 }
 
 static void
@@ -264,32 +228,10 @@ backoff_ms(unsigned int crashes)
 }
 
 static void
-on_child(void *arg, uint32_t events)
+wait_and_start(struct switchd *s, const char *how)
 {
-	struct switchd *s = arg;
-	enum switchd_state was = s->state;
 	unsigned int ms;
-	char how[128];
-	int status;
 
-	(void)events;
-	child_reap(&s->child, &status);
-	disconnect(s);
-	for (size_t i = 0; i < s->env->plan->n_ports && was != SWITCHD_STOPPING; i++)
-		s->port[i].has_stats = false;
-	if (was == SWITCHD_STOPPING) {
-		s->state = SWITCHD_OFF;
-		s->stopped(s->arg);
-		return;
-	}
-	describe(status, how, sizeof(how));
-	/* One that never came up and says why with its status would only say it again. */
-	if (++s->failures > FAILURES_MAX || (!s->was_ready && WIFEXITED(status))) {
-		fail(s, how);
-		if (was == SWITCHD_LISTING)
-			s->listed(s->arg);
-		return;
-	}
 	if (s->ready_ns && evloop_now() - s->ready_ns >= STABLE_NS)
 		s->crashes = 0;
 	ms = backoff_ms(s->crashes++);
@@ -300,6 +242,36 @@ on_child(void *arg, uint32_t events)
 		log_warn("switch: %s; starting it again in %u ms", how, ms);
 	s->state = SWITCHD_WAITING;
 	evloop_timer(s->env->loop, &s->timer, ms, start_again, s);
+}
+
+static void
+on_child(void *arg, uint32_t events)
+{
+	struct switchd *s = arg;
+	enum switchd_state was = s->state;
+	char how[128];
+	int status;
+
+	(void)events;
+	child_reap(&s->child, &status);
+	/* Whoever is told that no answer comes must not ask on. */
+	if (was != SWITCHD_STOPPING)
+		s->state = SWITCHD_WAITING;
+	disconnect(s);
+	for (size_t i = 0; i < s->ports.n && was != SWITCHD_STOPPING; i++)
+		s->ports.port[i].has_stats = false;
+	if (was == SWITCHD_STOPPING) {
+		s->state = SWITCHD_OFF;
+		s->stopped(s->arg);
+		return;
+	}
+	switchd_change_lost(s);
+	describe(status, how, sizeof(how));
+	/* One that never came up and says why with its status would only say it again. */
+	if (++s->failures > FAILURES_MAX || (!s->was_ready && WIFEXITED(status)))
+		fail(s, how);
+	else
+		wait_and_start(s, how);
 	if (was == SWITCHD_LISTING)
 		s->listed(s->arg);
 }
@@ -307,7 +279,9 @@ on_child(void *arg, uint32_t events)
 void
 switchd_list(struct switchd *s)
 {
-	if (s->state != SWITCHD_READY || request(s, SWITCH_OP_LIST, NULL) < 0) {
+	const struct switch_req req = {.op = SWITCH_OP_LIST};
+
+	if (s->state != SWITCHD_READY || switch_link_ask(&s->link, &req, -1, on_listed, s) < 0) {
 		s->listed(s->arg);
 		return;
 	}
@@ -327,6 +301,8 @@ kill_now(void *arg)
 void
 switchd_stop(struct switchd *s, unsigned int patience_ms)
 {
+	const struct switch_req req = {.op = SWITCH_OP_STOP};
+
 	evloop_timer_off(s->env->loop, &s->timer);
 	if (s->child.pid <= 0) {
 		s->state = SWITCHD_OFF;
@@ -334,7 +310,8 @@ switchd_stop(struct switchd *s, unsigned int patience_ms)
 		return;
 	}
 	s->state = SWITCHD_STOPPING;
-	if (patience_ms == 0 || request(s, SWITCH_OP_STOP, NULL) < 0)
+	switchd_change_lost(s);
+	if (patience_ms == 0 || switch_link_ask(&s->link, &req, -1, NULL, NULL) < 0)
 		child_kill(&s->child, SIGKILL);
 	else
 		evloop_timer(s->env->loop, &s->timer, patience_ms, kill_now, s);
@@ -346,6 +323,6 @@ switchd_fini(struct switchd *s)
 	child_destroy(&s->child);
 	if (s->env)
 		disconnect(s);
-	free(s->port);
-	s->port = NULL;
+	switchd_change_lost(s);
+	switchd_ports_free(&s->ports);
 }

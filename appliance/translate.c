@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +12,8 @@
 /* The planner's figure suffices for so many queue pairs; vhost wants about this much for each more. */
 #define SWITCH_QUEUES_INCLUDED 24
 #define SWITCH_QUEUE_MIB       2
+/* Buffers in which an uplink's device receives. */
+#define SWITCH_UPLINK_MIB 8
 
 static uint32_t
 nic_kind(const struct site_interface *i)
@@ -204,32 +208,65 @@ translate_switch_memory(const struct plan *plan)
 	unsigned int mib = PLAN_SWITCH_MEM >> 20, queues = 0;
 
 	for (size_t i = 0; i < plan->n_ports; i++)
-		queues += plan->port[i].cfg.queues;
+		if (plan->port[i].vnf != PLAN_UPLINK)
+			queues += plan->port[i].cfg.queues;
+		else if (plan->port[i].cfg.kind != PORT_VXLAN)
+			mib += SWITCH_UPLINK_MIB;
 	if (queues > SWITCH_QUEUES_INCLUDED)
 		mib += SWITCH_QUEUE_MIB * (queues - SWITCH_QUEUES_INCLUDED);
 	return mib;
+}
+
+static void add_arg(struct switch_args *a, size_t *n, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* "--name value". */
+static void
+add_arg(struct switch_args *a, size_t *n, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert(*n + 2 < SWITCH_ARGS_MAX);
+	snprintf(a->text[(*n)++], sizeof(a->text[0]), "--%s", name);
+	va_start(ap, fmt);
+	vsnprintf(a->text[(*n)++], sizeof(a->text[0]), fmt, ap);
+	va_end(ap);
+}
+
+static void
+add_lanes(const struct plan *plan, struct switch_args *a, size_t *n)
+{
+	struct cpuset set = {0};
+	char cpus[CPUSET_TEXT_MAX];
+
+	for (unsigned int i = 0; i < plan->n_lanes; i++)
+		cpuset_add(&set, (unsigned int)plan->lane_cpu[i]);
+	if (plan->n_lanes > 1)
+		add_arg(a, n, "cpus", "%s", cpuset_format(&set, cpus, sizeof(cpus)));
+	else
+		add_arg(a, n, "cpu", "%d", plan->switch_cpu);
 }
 
 void
 translate_switch(const struct plan *plan, const char *program, int control_fd,
 		 struct switch_args *ret)
 {
+	const struct site_switch *s = &plan->site->host.sw;
 	char cpus[CPUSET_TEXT_MAX];
 	size_t n = 0;
 
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->text[n++], sizeof(ret->text[0]), "%s", program);
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "--cpu");
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "%d", plan->switch_cpu);
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "--housekeeping");
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "%s",
-		 cpuset_format(&plan->housekeeping, cpus, sizeof(cpus)));
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "--control-fd");
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "%d", control_fd);
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "--memory");
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "%u", translate_switch_memory(plan));
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "--node");
-	snprintf(ret->text[n++], sizeof(ret->text[0]), "%d", MAX_OF(plan->switch_node, 0));
+	add_lanes(plan, ret, &n);
+	add_arg(ret, &n, "housekeeping", "%s",
+		cpuset_format(&plan->housekeeping, cpus, sizeof(cpus)));
+	add_arg(ret, &n, "control-fd", "%d", control_fd);
+	add_arg(ret, &n, "memory", "%u", translate_switch_memory(plan));
+	add_arg(ret, &n, "node", "%d", MAX_OF(plan->switch_node, 0));
+	if (s->mac_table)
+		add_arg(ret, &n, "mac-table", "%u", s->mac_table);
+	if (s->idle_ns)
+		add_arg(ret, &n, "idle", "%" PRIu64 "us", s->idle_ns / 1000);
 	for (size_t i = 0; i < n; i++)
 		ret->argv[i] = ret->text[i];
 }

@@ -36,7 +36,7 @@ int translate_give_fd(struct handin *h, enum vmm_fd_role role, unsigned int inde
 /* The plan's port of that interface, or NULL when the switch has nothing to do with it. */
 const struct plan_port *translate_port(const struct plan *plan, size_t vnf, size_t interface);
 
-#define SWITCH_ARGS_MAX 16
+#define SWITCH_ARGS_MAX 32
 
 struct switch_args {
 	char text[SWITCH_ARGS_MAX][CPUSET_TEXT_MAX];

@@ -153,6 +153,7 @@ check_port(struct draft *d, size_t v, size_t k)
 	check_rules(d, v, k);
 	c->any_mac = i->port.spoof == SPOOF_ALLOW;
 	c->any_ip = i->port.spoof != SPOOF_CHECK;
+	c->mirror_also = !i->port.mirror_only;
 	c->isolated = i->port.isolate == ISOLATE_YES;
 	if (i->port.isolate == ISOLATE_NETWORK && i->network < d->site->n_networks)
 		c->isolated = d->site->networks[i->network].isolate;

@@ -282,6 +282,11 @@ static const struct config_key switch_keys[] = {
 					       {"out", MIRROR_OUT},
 					       {NULL, 0}},
 	 .help = "copies of which frames: from the guest, to it"},
+	{.name = "mirrorOnly",
+	 .type = KEY_BOOL,
+	 .dflt = "true",
+	 FIELD(site_interface, port.mirror_only),
+	 .help = "whether a port that others are mirrored to gets nothing else"},
 	LATER("offload", "checksum and segmentation offloads"),
 };
 

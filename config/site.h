@@ -126,7 +126,7 @@ enum site_isolate { ISOLATE_NO, ISOLATE_YES, ISOLATE_NETWORK };
 struct site_port {
 	/* Fields that are declared as they are used; names, network and MTU are filled in by the plan. */
 	struct port_cfg cfg;
-	bool qinq, has_trunk;
+	bool qinq, has_trunk, mirror_only;
 	enum site_spoof spoof;
 	enum site_isolate isolate;
 	enum site_mirror mirror;

@@ -17,6 +17,7 @@
 
 static struct port_cfg port[8];
 static uint32_t n_ports;
+static uint64_t rules_bytes;
 
 static void
 answer(int sock, uint32_t seq, int error, const char *text, bool more, const struct port_cfg *p)
@@ -59,7 +60,8 @@ go_wrong(int sock, const struct switch_req *req)
 	if (!how)
 		return;
 	if (strcmp(how, "refuse") == 0)
-		answer(sock, req->head.seq, EEXIST, "there is a port of that name", false, NULL);
+		answer(sock, req->head.seq, EEXIST, "port fw1/lan: there is a port of that name",
+		       false, NULL);
 	else if (strcmp(how, "nonsense") == 0 && write(sock, "nonsense", 8) != 8)
 		exit(99);
 	else if (strcmp(how, "die-early") == 0)
@@ -75,6 +77,37 @@ go_wrong(int sock, const struct switch_req *req)
 		pause();
 }
 
+static struct port_cfg *
+find(const char *name)
+{
+	for (uint32_t i = 0; i < n_ports; i++)
+		if (strcmp(port[i].name, name) == 0)
+			return &port[i];
+	return NULL;
+}
+
+/* What changes a port that is there. A VLAN of 666 is refused. */
+static void
+change(int sock, const struct switch_req *req)
+{
+	struct port_cfg *p = find(req->port.name);
+	char text[256] = "";
+
+	if (!p || req->port.vlan == 666)
+		snprintf(text, sizeof(text), "port %s: %s", req->port.name,
+			 p ? "not this VLAN" : "no such port");
+	else if (req->op == SWITCH_OP_SET)
+		*p = req->port;
+	else if (req->op == SWITCH_OP_REMOVE)
+		*p = port[--n_ports];
+	else if (req->op == SWITCH_OP_RULES &&
+		 rules_bytes != req->count * sizeof(struct filter_rule))
+		snprintf(text, sizeof(text), "port %s: bad rules", p->name);
+	else if (req->op == SWITCH_OP_RULES)
+		p->mac_limit = (uint32_t)req->count;
+	answer(sock, req->head.seq, text[0] ? EINVAL : 0, text, false, NULL);
+}
+
 static void
 serve(int sock, const struct switch_req *req)
 {
@@ -82,9 +115,19 @@ serve(int sock, const struct switch_req *req)
 
 	switch (req->op) {
 	case SWITCH_OP_ADD:
+		if (req->port.vlan == 666) {
+			answer(sock, seq, EINVAL, "port: not this VLAN", false, NULL);
+			break;
+		}
 		if (n_ports < ARRAY_SIZE(port))
 			port[n_ports++] = req->port;
 		answer(sock, seq, 0, "", false, NULL);
+		break;
+	case SWITCH_OP_SET:
+	case SWITCH_OP_REMOVE:
+	case SWITCH_OP_RULES:
+	case SWITCH_OP_MOVE:
+		change(sock, req);
 		break;
 	case SWITCH_OP_LIST:
 		answer(sock, seq - 1, 0, "stale: of another request", false, &port[0]);
@@ -108,13 +151,16 @@ main(int argc, char **argv)
 				      .version = SWITCH_MSG_VERSION,
 				      .size = sizeof(struct switch_req)};
 	struct switch_req req;
-	int sock = -1;
+	int sock = -1, fd;
 	size_t n;
 
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--control-fd") == 0)
 			sock = atoi(argv[i + 1]);
-	while (fdmsg_recv(sock, &want, &req, NULL, 0, &n) == 0) {
+	while (fdmsg_recv(sock, &want, &req, &fd, 1, &n) == 0) {
+		rules_bytes = n ? (uint64_t)lseek(fd, 0, SEEK_END) : 0;
+		if (n)
+			close(fd);
 		go_wrong(sock, &req);
 		serve(sock, &req);
 	}

@@ -212,7 +212,7 @@ the_report_has_everything(void **state)
 	struct switchd_port ports[2] = {{.cfg = {.name = "fw1/lan", .network = "lan"},
 					 .has_stats = true},
 					{.cfg = {.name = "fw2/lan", .network = "lan"}}};
-	struct switchd sw = {.port = ports, .starts = 2};
+	struct switchd sw = {.ports = {ports, 2}, .starts = 2};
 	struct vnf vnfs[2];
 	struct report_input in = {.file = "s\xff.yaml",
 				  .plan = &w->plan,

@@ -86,13 +86,13 @@ adds_ports_lists_and_stops(void **state)
 
 	begin(w, NULL);
 	assert_int_equal(seen.ready, 1);
-	assert_non_null(strstr(seen.s.port[1].cfg.socket, "/run/fw2.lan.sock"));
+	assert_non_null(strstr(seen.s.ports.port[1].cfg.socket, "/run/fw2.lan.sock"));
 	switchd_list(&seen.s);
 	world_run(w);
 	assert_int_equal(seen.listed, 1);
 	for (int i = 0; i < 2; i++) {
-		assert_true(seen.s.port[i].has_stats);
-		assert_int_equal(seen.s.port[i].stats.rx_packets, 43);
+		assert_true(seen.s.ports.port[i].has_stats);
+		assert_int_equal(seen.s.ports.port[i].stats.rx_packets, 43);
 	}
 	end(w);
 	assert_int_equal(seen.failed, 0);
@@ -161,13 +161,13 @@ one_that_dies_is_started_again_with_its_ports(void **state)
 	switchd_list(&seen.s);
 	world_run(w); /* it dies instead of answering: the list ends without counters */
 	assert_int_equal(seen.listed, 1);
-	assert_false(seen.s.port[0].has_stats);
+	assert_false(seen.s.ports.port[0].has_stats);
 	wait_until_ready(w);
 	assert_int_equal(seen.s.starts, 2);
 	switchd_list(&seen.s);
 	world_run(w);
-	assert_true(seen.s.port[0].has_stats);
-	assert_true(seen.s.port[1].has_stats);
+	assert_true(seen.s.ports.port[0].has_stats);
+	assert_true(seen.s.ports.port[1].has_stats);
 	unlink(once);
 	end(w);
 	assert_int_equal(seen.failed, 0);
@@ -199,6 +199,73 @@ one_that_dies_again_and_again_is_waited_for(void **state)
 	assert_true(seen.s.timer.at_ns <= evloop_now());
 	setenv("FAKE_SWITCH", "none", 1);
 	wait_until_ready(w);
+	end(w);
+	assert_int_equal(seen.failed, 0);
+}
+
+static char change_why[300];
+
+static void
+on_changed(void *arg, const char *why)
+{
+	(void)arg;
+	snprintf(change_why, sizeof(change_why), "%s", why);
+	seen.ready++;
+	evloop_stop(&seen.w->loop);
+}
+
+/* What the switch has been told at last. */
+static void
+assert_port(const char *name, unsigned int vlan)
+{
+	const struct switchd_port *p = switchd_find(&seen.s.ports, name);
+
+	assert_non_null(p);
+	assert_int_equal(p->cfg.vlan, vlan);
+}
+
+/* One port goes, one comes, one gets another VLAN and rules: what is refused leaves all as it was. */
+static void
+changes_are_all_or_nothing(void **state)
+{
+	struct world *w = *state;
+	struct site_rule rules[3] = {{.direction = FILTER_TO},
+				     {.direction = FILTER_TO},
+				     {.direction = FILTER_FROM}};
+	struct plan_port ports[2] = {w->port[0], w->port[1]};
+	struct plan next = w->plan;
+	struct err e = {0};
+
+	begin(w, NULL);
+	ports[0].cfg.vlan = 7;
+	ports[0].rule = rules;
+	ports[0].n_rules = 3;
+	ports[1] = (struct plan_port){.vnf = PLAN_UPLINK,
+				      .cfg = {.name = "lan0", .kind = PORT_ETHDEV, .vlan = 666}};
+	next.port = ports;
+	assert_int_equal(switchd_change(&seen.s, &next, on_changed, NULL, &e), 0);
+	assert_int_equal(switchd_change(&seen.s, &next, on_changed, NULL, &e), -EBUSY);
+	world_run(w);
+	assert_string_equal(change_why, "port: not this VLAN");
+	assert_int_equal(seen.s.state, SWITCHD_READY);
+	assert_port("fw1/lan", 0);
+	assert_port("fw2/lan", 0);
+	ports[1].cfg.vlan = 0;
+	assert_int_equal(switchd_change(&seen.s, &next, on_changed, NULL, &e), 0);
+	world_run(w);
+	assert_string_equal(change_why, "");
+	assert_port("fw1/lan", 7);
+	assert_port("lan0", 0);
+	assert_null(switchd_find(&seen.s.ports, "fw2/lan"));
+	assert_int_equal(seen.s.ports.port[0].n_rules[FILTER_TO], 2);
+	assert_int_equal(seen.s.ports.port[0].n_rules[FILTER_FROM], 1);
+	/* Nothing differs: done at once. */
+	seen.ready = 0;
+	assert_int_equal(switchd_change(&seen.s, &next, on_changed, NULL, &e), 0);
+	assert_int_equal(seen.ready, 1);
+	switchd_list(&seen.s);
+	world_run(w);
+	assert_true(switchd_find(&seen.s.ports, "lan0")->has_stats);
 	end(w);
 	assert_int_equal(seen.failed, 0);
 }
@@ -249,6 +316,7 @@ main(void)
 		TEST(nonsense_is_given_up_in_the_end),
 		TEST(one_that_dies_is_started_again_with_its_ports),
 		TEST(one_that_dies_again_and_again_is_waited_for),
+		TEST(changes_are_all_or_nothing),
 		TEST(a_stop_does_not_wait_for_one_that_is_silent),
 		TEST(a_missing_program_is_an_error_at_once),
 	};
