@@ -7,6 +7,7 @@
 #define CORELANE_VHOST_USER_CTL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -45,6 +46,9 @@ void ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply,
 
 /* A reply to @req that says nothing yet. */
 struct switch_reply ctl_make_reply(const struct switch_req *req);
+
+/* Ends inside its array, is not empty, and prints on one line without surprises. */
+bool ctl_is_text(const char *s, size_t size);
 
 /* -EINVAL with words, naming the field. */
 int ctl_check_port(const struct port_cfg *cfg, struct err *e);
