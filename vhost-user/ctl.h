@@ -31,6 +31,11 @@ struct ctl_ops {
 	 */
 	void (*watch)(void *sw, const struct switch_req *req, int *fd, ctl_reply_fn reply,
 		      void *client);
+	/*
+	 * What is to be done now and then. Called between requests; returns in how many milliseconds
+	 * at the latest it wants to be called again, -1: no matter. NULL: nothing ever.
+	 */
+	int (*tick)(void *sw);
 };
 
 struct ctl {

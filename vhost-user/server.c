@@ -101,6 +101,15 @@ serve_parent(struct server *s, short events)
 	return false;
 }
 
+/* How long to wait for requests. */
+static int
+tick(struct server *s, bool rest)
+{
+	int ms = s->ctl.ops->tick ? s->ctl.ops->tick(s->ctl.sw) : -1;
+
+	return rest && (ms < 0 || ms > ACCEPT_REST_MS) ? ACCEPT_REST_MS : ms;
+}
+
 int
 server_run(struct server *s)
 {
@@ -115,7 +124,7 @@ server_run(struct server *s)
 		p[2] = (struct pollfd){.fd = s->parent_fd, .events = POLLIN};
 		for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 			p[3 + i] = (struct pollfd){.fd = s->client[i], .events = POLLIN};
-		if (poll(p, 3 + SERVER_CLIENTS_MAX, rest ? ACCEPT_REST_MS : -1) < 0) {
+		if (poll(p, 3 + SERVER_CLIENTS_MAX, tick(s, rest)) < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
