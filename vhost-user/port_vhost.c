@@ -45,7 +45,6 @@ peek(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *pkt, ui
 	struct ring *r = tx_ring(port, queue);
 	bool broken = r->broken;
 
-	lane->current = port; /* whose memory it is, should a page of it be gone: sigbus.h */
 	n = ring_peek(r, &s, pkt, n);
 	if (__builtin_expect(s.oversize || s.unfinished || r->broken != broken, 0))
 		account(lane, port, &s, r->broken != broken);

@@ -26,15 +26,24 @@ advance(const struct ring *r, struct spot *s, uint16_t slots)
 }
 
 /*
- * Until a descriptor is used in a lap its USED bit is that of the lap before; once it was, it stays
- * the lap's, even when the driver has made it available for the next (2.8.1).
+ * The first descriptor of a batch was available in this lap, with the USED bit of the lap before. Once
+ * it is used it has the lap's, and keeps it when the driver makes it available for the next (2.8.1).
  */
 static bool
-was_used(const struct ring *r, struct spot s)
+was_published(const struct ring *r, struct spot s)
 {
 	uint16_t flags = read_acquire(&r->slot[s.at].flags);
 
 	return (flags >> VRING_PACKED_DESC_F_USED & 1) == s.wrap;
+}
+
+/* As the driver sees it. One that a chain skipped a lap ago has only the USED bit right. */
+static bool
+is_used(const struct ring *r, struct spot s)
+{
+	uint16_t flags = read_acquire(&r->slot[s.at].flags);
+
+	return (flags >> VRING_PACKED_DESC_F_AVAIL & 1) == s.wrap && was_published(r, s);
 }
 
 static bool
@@ -42,7 +51,7 @@ is_available(const struct ring *r, struct spot s)
 {
 	uint16_t flags = read_acquire(&r->slot[s.at].flags);
 
-	return (flags >> VRING_PACKED_DESC_F_AVAIL & 1) == s.wrap && !was_used(r, s);
+	return (flags >> VRING_PACKED_DESC_F_AVAIL & 1) == s.wrap && !was_published(r, s);
 }
 
 /* Slots of the chain whose first untouched descriptor is at @s, and its id; 0: none there. */
@@ -85,11 +94,11 @@ finish(struct ring *r, struct spot s)
 
 	total = chain_at(r, s, &id);
 	advance(r, &at, (uint16_t)total);
-	if (total == 0 || total >= r->size || !was_used(r, at))
+	if (total == 0 || total >= r->size || !is_used(r, at))
 		return s;
 	/* release: pairs with the driver's acquire; what comes behind is whole already */
 	write_release((word_t *)&r->slot[s.at].len, read_once(&r->inflight->first));
-	while (total < r->size && was_used(r, at)) {
+	while (total < r->size && is_used(r, at)) {
 		uint16_t n = used_slots(r, at);
 
 		total += n;
@@ -109,7 +118,7 @@ ring_resume(struct ring *r)
 	if (left.version == 0 || old.at >= r->size || used.at >= r->size)
 		return false;
 	/* else the batch that was being written is the driver's, all of it */
-	if ((old.at == used.at && old.wrap == used.wrap) || !was_used(r, old))
+	if ((old.at == used.at && old.wrap == used.wrap) || !was_published(r, old))
 		used = finish(r, old);
 	r->pos = used.at;
 	r->wrap = used.wrap;

@@ -85,7 +85,8 @@ look(struct ring *r, uint32_t n, const uint8_t **at, uint32_t *len)
 
 		if (unlikely_(head >= r->size)) {
 			r->broken = true;
-			return i;
+			n = i;
+			break;
 		}
 		r->taken[i].id = head;
 	}
@@ -142,7 +143,7 @@ peek(struct ring *r, struct ring_scratch *s, struct pkt *pkt, uint32_t n, bool o
 			enum chain_frame c = peek_chain(r, s, r->taken[i].id, p, off, &keep);
 
 			if (c != CHAIN_OK) {
-				r->broken = c == CHAIN_BROKEN;
+				r->broken |= c == CHAIN_BROKEN;
 				break;
 			}
 			shown += keep;
