@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,18 @@ struct attachment {
 	bool running;     /* vhost says that the device may be used */
 	uint32_t enabled; /* rings, by vhost's numbers */
 	uint32_t known;   /* those whose position is known in this connection: not from inflight */
+	/*
+	 * Against the control thread, which comes with a hand-over only. Not held while vhost deals with a
+	 * message: what is to be taken meanwhile waits in taken.
+	 */
+	pthread_mutex_t lock;
+	int vid; /* -1: no device */
+	bool in_message, staged;
+	uint32_t taken; /* rings; base[] of them */
+	uint16_t base[VHOST_RINGS];
 };
+
+static atomic_bool staging;
 
 static struct attachment *
 of(const struct swport *p)
@@ -68,6 +80,8 @@ attach_init(struct swport *p, struct rcu *rcu)
 		return -ENOMEM;
 	memset(a, 0, sizeof(*a));
 	a->rcu = rcu;
+	a->vid = -1;
+	pthread_mutex_init(&a->lock, NULL);
 	for (size_t i = 0; i < VHOST_RINGS; i++)
 		ring_detach(&a->rings.ring[i]);
 	p->backing = a;
@@ -77,6 +91,8 @@ attach_init(struct swport *p, struct rcu *rcu)
 void
 attach_fini(struct swport *p)
 {
+	if (of(p))
+		pthread_mutex_destroy(&of(p)->lock);
 	free(p->backing);
 	p->backing = NULL;
 }
@@ -178,7 +194,7 @@ settle(struct swport *p, int vid)
 	uint32_t masks[2] = {0, 0};
 	uint64_t features = 0;
 
-	if (!a->running || !look_at_memory(p, vid) ||
+	if (!a->running || a->staged || !look_at_memory(p, vid) ||
 	    rte_vhost_get_negotiated_features(vid, &features) < 0)
 		return;
 	for (uint32_t left = a->enabled; left; left &= left - 1) {
@@ -199,25 +215,56 @@ attach_connection(struct swport *p)
 {
 	struct attachment *a = of(p);
 
-	a->running = false;
-	a->enabled = a->known = 0;
+	pthread_mutex_lock(&a->lock);
+	a->running = a->in_message = false;
+	a->enabled = a->known = a->taken = 0;
+	a->staged = atomic_load(&staging);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* Where the switch before us was. */
+static void
+apply_taken(struct swport *p, int vid)
+{
+	struct attachment *a = of(p);
+
+	if (!a->taken)
+		return;
+	for (uint32_t left = a->taken; left; left &= left - 1) {
+		uint16_t i = (uint16_t)__builtin_ctz(left);
+
+		rte_vhost_set_vring_base(vid, i, a->base[i], a->base[i]);
+	}
+	a->known |= a->taken;
+	a->taken = 0;
+	a->staged = false;
 }
 
 void
 attach_ready(struct swport *p, int vid)
 {
+	struct attachment *a = of(p);
+
+	pthread_mutex_lock(&a->lock);
 	hold(p, vid);
-	of(p)->running = true;
+	a->running = true;
+	a->vid = vid;
 	settle(p, vid);
+	pthread_mutex_unlock(&a->lock);
 }
 
 void
 attach_gone(struct swport *p, int vid)
 {
+	struct attachment *a = of(p);
+
+	pthread_mutex_lock(&a->lock);
 	hold(p, vid);
-	of(p)->running = false;
+	a->running = false;
+	a->vid = -1;
 	atomic_store_explicit(&p->tx_mask, 0, memory_order_relaxed);
 	atomic_store_explicit(&p->rx_mask, 0, memory_order_relaxed);
+	pthread_mutex_unlock(&a->lock);
 }
 
 void
@@ -231,9 +278,11 @@ attach_ring(struct swport *p, int vid, uint16_t ring, bool enable)
 	bit = 1u << ring;
 	if (!(a->enabled & bit) == !enable)
 		return;
+	pthread_mutex_lock(&a->lock);
 	hold(p, vid);
 	a->enabled ^= bit;
 	settle(p, vid);
+	pthread_mutex_unlock(&a->lock);
 }
 
 /*
@@ -280,9 +329,13 @@ int
 attach_before(struct swport *p, int vid, void *msg)
 {
 	struct message *m = msg;
+	struct attachment *a = of(p);
 
+	pthread_mutex_lock(&a->lock);
+	a->in_message = true;
 	if (!changes_nothing(m->request))
 		hold(p, vid);
+	pthread_mutex_unlock(&a->lock);
 	if (m->request == SET_PROTOCOL_FEATURES) {
 		m->u64 &= ~(1ull << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD);
 	} else if ((m->request == GET_INFLIGHT_FD || m->request == SET_INFLIGHT_FD) &&
@@ -299,6 +352,87 @@ attach_before(struct swport *p, int vid, void *msg)
 void
 attach_after(struct swport *p, int vid)
 {
+	struct attachment *a = of(p);
+
+	pthread_mutex_lock(&a->lock);
+	a->in_message = false;
+	apply_taken(p, vid);
 	if (!atomic_load_explicit(&p->ops, memory_order_relaxed))
 		settle(p, vid);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* --- hand-over --- */
+
+void
+attach_stage(bool on)
+{
+	atomic_store(&staging, on);
+}
+
+uint32_t
+attach_staged(struct swport *p, bool *ret_packed)
+{
+	struct attachment *a = of(p);
+	uint64_t features = 0;
+	uint32_t rings = 0;
+
+	pthread_mutex_lock(&a->lock);
+	if (a->running && a->staged && !a->in_message &&
+	    rte_vhost_get_negotiated_features(a->vid, &features) == 0)
+		rings = a->enabled;
+	*ret_packed = features >> VIRTIO_F_RING_PACKED & 1;
+	pthread_mutex_unlock(&a->lock);
+	return rings;
+}
+
+bool
+attach_take(struct swport *p, uint32_t rings, const uint16_t base[VHOST_RINGS])
+{
+	struct attachment *a = of(p);
+	bool there;
+
+	pthread_mutex_lock(&a->lock);
+	there = a->running && a->staged;
+	if (there) {
+		a->taken = rings;
+		memcpy(a->base, base, sizeof(a->base));
+	}
+	if (there && !a->in_message) {
+		apply_taken(p, a->vid);
+		settle(p, a->vid);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return there;
+}
+
+uint32_t
+attach_give(struct swport *p, bool *ret_packed, uint16_t ret_base[VHOST_RINGS])
+{
+	struct attachment *a = of(p);
+	uint32_t rings = 0;
+
+	pthread_mutex_lock(&a->lock);
+	if (atomic_load_explicit(&p->ops, memory_order_relaxed))
+		for (uint32_t i = 0; i < VHOST_RINGS; i++)
+			if (a->rings.ring[i].up) {
+				rings |= 1u << i;
+				ret_base[i] = ring_base(&a->rings.ring[i]);
+			}
+	*ret_packed = p->packed;
+	a->staged = true;
+	pthread_mutex_unlock(&a->lock);
+	return rings;
+}
+
+void
+attach_give_up(struct swport *p)
+{
+	struct attachment *a = of(p);
+
+	pthread_mutex_lock(&a->lock);
+	a->staged = false;
+	if (!a->in_message && !atomic_load_explicit(&p->ops, memory_order_relaxed))
+		settle(p, a->vid);
+	pthread_mutex_unlock(&a->lock);
 }
