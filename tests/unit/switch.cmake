@@ -8,6 +8,7 @@ endif()
 # What tests/integration/switch_rings.sh runs.
 if(TARGET load)
 	add_executable(switch_check integration/switch_check.c integration/switch_hostile.c
+		integration/switch_scenario.c
 		integration/switch_world.c)
 	target_link_libraries(switch_check PRIVATE load)
 	set_target_properties(switch_check PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
