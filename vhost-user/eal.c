@@ -29,6 +29,13 @@
 #define POOL_BUFFERS 4095
 #define POOL_CACHE   256
 
+/*
+ * Uplinks are taken one by one when they are declared (eth_dev.c). A list of allowed devices that
+ * names none that can be keeps DPDK from looking at, let alone taking, any other; with --no-pci it
+ * would never find one.
+ */
+#define NO_DEVICE "ffff:ff:1f.7"
+
 static const unsigned int page_kib[] = {2048, 1048576};
 
 /* Bytes in free hugepages of every size, on the node or everywhere; *ret_pages in words. */
@@ -126,7 +133,7 @@ init_eal(const struct eal_opts *o, struct err *e)
 	char cpus[CPUSET_TEXT_MAX], lcores[CPUSET_TEXT_MAX + 64], memory[256];
 	/* clang-format off */
 	char *argv[] = {
-		"corelane-switch", "--in-memory", "--no-pci", "--no-telemetry",
+		"corelane-switch", "--in-memory", "-a", NO_DEVICE, "--no-telemetry",
 		"--iova-mode", "va", "--main-lcore", "0", "--lcores", lcores,
 		"--log-level", "warning", "--log-level", "lib.eal:error",
 		o->node < 0 ? "-m" : "--socket-mem", memory, NULL,
