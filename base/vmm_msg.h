@@ -69,7 +69,8 @@ struct vmm_nic {
 	uint16_t queues; /* pairs, 1..PORT_QUEUES_MAX */
 	uint16_t mtu;
 	uint8_t mac[6];
-	uint16_t reserved;
+	uint8_t offload; /* VHOST: 1: checksums and segments may be left to the back end, and by it */
+	uint8_t reserved;
 	char name[NAME_MAX_LEN]; /* for messages only */
 };
 

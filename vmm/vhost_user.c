@@ -166,11 +166,12 @@ missing_feature(const struct vhost_user *vu)
 	static const struct {
 		unsigned int bit;
 		const char *name;
-	} names[] = {{15, "MRG_RXBUF"},
-		     {28, "INDIRECT_DESC"},
-		     {29, "EVENT_IDX"},
-		     {32, "VERSION_1"},
-		     {34, "RING_PACKED"}};
+	} names[] = {{15, "MRG_RXBUF"}, {28, "INDIRECT_DESC"}, {29, "EVENT_IDX"},
+		     {32, "VERSION_1"}, {34, "RING_PACKED"},   {0, "CSUM"},
+		     {1, "GUEST_CSUM"}, {7, "GUEST_TSO4"},     {8, "GUEST_TSO6"},
+		     {9, "GUEST_ECN"},  {11, "HOST_TSO4"},     {12, "HOST_TSO6"},
+		     {13, "HOST_ECN"},  {54, "GUEST_USO4"},    {55, "GUEST_USO6"},
+		     {56, "HOST_USO"}};
 	uint64_t missing = vu->want_features & VU_RING_FEATURES & ~vu->features;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "vmm/event.h"
+#include "vmm/net_offload.h"
 #include "vmm/stats.h"
 #include "vmm/vhost_pair.h"
 #include "vmm/virtio_net.h"
@@ -121,10 +122,19 @@ features(struct virtio_dev *v)
 	uint64_t f = virtio_net_features(&d->n);
 	uint64_t theirs = vhost_user_features(vhost_pair_first(&d->pair));
 
-	f &= theirs | ~(VIRTIO_F_COMMON | VIRTIO_NET_F_MRG_RXBUF) | VIRTIO_F_VERSION_1;
+	if (d->n.cfg->offload)
+		f |= NET_OFFLOADS;
+	f &= theirs | ~(VIRTIO_F_COMMON | VIRTIO_NET_F_MRG_RXBUF | NET_OFFLOADS) |
+	     VIRTIO_F_VERSION_1;
 	if (vhost_user_pairs(vhost_pair_first(&d->pair)) < d->n.cfg->queues)
 		f &= ~(VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ);
 	return f;
+}
+
+static bool
+features_ok(struct virtio_dev *v, uint64_t f)
+{
+	return virtio_net_features_ok(v, f) && net_offload_ok(f);
 }
 
 static void
@@ -144,7 +154,7 @@ static const struct virtio_ops net_ops = {
 	.type = VIRTIO_ID_NET,
 	.pci_class = 0x020000,
 	.features = features,
-	.features_ok = virtio_net_features_ok,
+	.features_ok = features_ok,
 	.config_size = sizeof(struct virtio_net_config),
 	.config_read = virtio_net_config_read,
 	.start = start,
