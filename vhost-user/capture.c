@@ -17,9 +17,10 @@
 
 #define ETHERTYPE_CTAG 0x8100
 #define ETHERTYPE_STAG 0x88a8
-#define REST_NS        1000000 /* of the writer, when nothing comes */
-#define FINISH_RESTS   1500    /* what a release waits for the file */
-#define HOLD_NS        5000000 /* an older record may still come from the other way */
+#define RING_BYTES     (2u << 20) /* each way; some ms of 10 Gbit/s */
+#define REST_NS        1000000    /* of the writer, when nothing comes */
+#define FINISH_RESTS   1500       /* what a release waits for the file */
+#define HOLD_NS        5000000    /* an older record may still come from the other way */
 
 struct capture {
 	_Atomic uint32_t refs;
@@ -96,7 +97,7 @@ older(struct capture *c, const struct capture_record **ret, bool *ret_both)
 {
 	const struct capture_record *a = capture_ring_peek(&c->ring[CAPTURE_FROM]);
 	const struct capture_record *b = capture_ring_peek(&c->ring[CAPTURE_TO]);
-	bool first = a && (!b || a->ns <= b->ns);
+	bool first = a && (!b || a->tag <= b->tag);
 
 	*ret_both = a && b;
 	*ret = first ? a : b;
@@ -113,9 +114,9 @@ drain(struct capture *c, bool all)
 	bool both;
 
 	for (r = older(c, &rec, &both); r; r = older(c, &rec, &both)) {
-		if (!all && !both && rec->ns + HOLD_NS > now)
+		if (!all && !both && rec->tag + HOLD_NS > now)
 			return;
-		if (capture_file_add(&c->file, rec->ns, rec + 1, rec->cap, rec->len)) {
+		if (capture_file_add(&c->file, rec->tag, rec + 1, rec->cap, rec->len)) {
 			counter_add(&c->frames, 1);
 			counter_add(&c->bytes, rec->cap);
 		}
@@ -200,7 +201,7 @@ capture_start(int fd, const struct capture_want *want, struct capture **ret, str
 	c->want = *want;
 	c->left = want->frames && want->frames < INT64_MAX ? (int64_t)want->frames : INT64_MAX;
 	for (int i = 0; i < CAPTURE_WAYS && r == 0; i++)
-		r = capture_ring_init(&c->ring[i]);
+		r = capture_ring_init(&c->ring[i], RING_BYTES);
 	if (r == 0)
 		r = capture_file_open(&c->file, fd, want->snap, &c->stop);
 	if (r == 0)

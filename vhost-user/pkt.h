@@ -21,6 +21,7 @@
 
 #define PKT_OFFLOAD 1u /* off says what is still to be done to it */
 #define PKT_TAGGED  2u /* had a tag when it came, which gave vlan and pcp; it is cut off */
+#define PKT_REPORT  8u /* IGMP or MLD, of a member: for routers only (snoop.h) */
 #define PKT_MIRROR  4u /* a copy for a mirror's port (mirror.h) */
 
 struct rte_mbuf;

@@ -309,7 +309,7 @@ test_capture_full(void **state)
 	assert_int_equal(pipe(p), 0); /* whose reader does not read */
 	world_up(&w);
 	start_capture(&w, p[1], &want);
-	while (sent < 3 * CAPTURE_RING_BYTES / 1500) {
+	while (sent < 3 * (2u << 20) / 1500) {
 		fill(&w, 32, 1500);
 		pass(&w, CHAIN_IN);
 		assert_int_equal(w.b.alive, 0xffffffff);
@@ -392,7 +392,7 @@ ring_reader(void *arg)
 
 		if (!rec)
 			continue;
-		if (rec->ns != want || rec->cap != MIN_OF(rec->len, 700u))
+		if (rec->tag != want || rec->cap != MIN_OF(rec->len, 700u))
 			return (void *)1;
 		for (uint32_t i = 0; i < rec->cap; i += 61)
 			if (bytes[i] != (uint8_t)(want + i))
@@ -411,7 +411,7 @@ test_ring(void **state)
 	pthread_t reader;
 	void *result;
 
-	assert_int_equal(capture_ring_init(&r), 0);
+	assert_int_equal(capture_ring_init(&r, 1u << 17), 0);
 	assert_int_equal(pthread_create(&reader, NULL, ring_reader, &r), 0);
 	for (uint64_t i = 0; i < 200000; i++) {
 		uint32_t len = 14 + (uint32_t)(i * 7919 % 1400), head = MIN_OF(len, 128u);
