@@ -37,6 +37,7 @@ fill_nic(const struct site_interface *i, struct vmm_nic *ret)
 	ret->kind = nic_kind(i);
 	ret->queues = i->queues;
 	ret->mtu = i->mtu;
+	ret->offload = i->kind == IF_SWITCH && i->port.cfg.offload;
 	memcpy(ret->mac, i->mac, sizeof(ret->mac));
 	snprintf(ret->name, sizeof(ret->name), "%s", i->name);
 }

@@ -287,7 +287,11 @@ static const struct config_key switch_keys[] = {
 	 .dflt = "true",
 	 FIELD(site_interface, port.mirror_only),
 	 .help = "whether a port that others are mirrored to gets nothing else"},
-	LATER("offload", "checksum and segmentation offloads"),
+	{.name = "offload",
+	 .type = KEY_BOOL,
+	 .dflt = "false",
+	 FIELD(site_interface, port.cfg.offload),
+	 .help = "whether the guest may leave checksums and segments to others"},
 };
 
 const struct config_schema config_switch = {SCHEMA("switch", switch_keys)};

@@ -112,6 +112,8 @@ print_features(const struct plan_port *port, FILE *out)
 	}
 	if (c->isolated)
 		fprintf(out, "    isolated\n");
+	if (c->offload)
+		fprintf(out, "    checksums and segments are left to others\n");
 	if (c->any_mac && c->kind == PORT_VHOST)
 		fprintf(out, "    may send from any address\n");
 	if (c->mac_limit)
@@ -265,6 +267,8 @@ plan_print_port_json(const struct plan *p, const struct plan_port *port, FILE *o
 	json_policer("shape", &c->shape_out, out);
 	if (c->strict)
 		fprintf(out, ", \"strict\": true");
+	if (c->offload)
+		fprintf(out, ", \"offload\": true");
 	fprintf(out, ", \"rules\": %zu", port->n_rules);
 	if (c->mirror_to[0])
 		fprintf(out, ", \"mirrorTo\": \"%s\", \"mirror\": \"%s\"", c->mirror_to,
