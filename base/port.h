@@ -90,7 +90,7 @@ struct port_cfg {
 	uint8_t lldp;               /* 1: an uplink that tells its neighbour who we are */
 	uint8_t bond_mode;          /* enum port_bond_mode */
 	uint8_t strict;             /* 1: with a shaper, strict priorities by PCP */
-	uint8_t offload;            /* 1: a guest may leave checksums and segments to us, and we to it */
+	uint8_t offload;            /* 1: checksums and segments may be left to others */
 	uint16_t native_vlan;       /* PORT_TRUNK: 1..VLAN_MAX, or VLAN_NONE: untagged is dropped */
 	uint64_t trunk[VLAN_WORDS]; /* PORT_TRUNK: bit n: VLAN n */
 	uint32_t mac_limit;         /* addresses that may be learnt; 0: as the table has room */
