@@ -30,11 +30,15 @@ enum switch_op {
 	SWITCH_OP_LANES,  /* one reply a forwarding thread */
 	SWITCH_OP_TRACE,  /* port.name, count: its next frames are told; 0: no more */
 	SWITCH_OP_TRACED, /* replies with trace[]: what was seen since; more frames to come: more_later */
-	SWITCH_OP_CAPTURE, /* port.name, count frames (0: until SWITCH_OP_RELEASE), rule: which; the fd
-			      that comes with it gets a pcap file */
-	SWITCH_OP_RELEASE, /* port.name: its capture ends; answered when the file is whole */
+	SWITCH_OP_CAPTURE, /* port.name, count frames (0: until SWITCH_OP_RELEASE), rule: which, arg:
+			      bytes of each (0: all); the fd that comes with it gets a pcap file */
+	SWITCH_OP_RELEASE, /* port.name: its capture ends; answered when the file is whole. arg 1: does
+			      not end it but asks: more_later while it goes on. Replies with
+			      rule_count[2]: "captured" and "lost" */
 	SWITCH_OP_MOVE,    /* port.name, arg: number of the forwarding thread that is to serve it */
 	SWITCH_OP_HANDOVER, /* the fd that comes with it: a new switch that takes over (handover.h) */
+	SWITCH_OP_NETWORKS, /* one reply a network: port.network, stats summed over its ports, n: how
+			       many they are (stats.connected: how many are up); then a last one */
 };
 
 /* Why a frame that was received on a port was not sent on. Each cause has a counter. */

@@ -30,6 +30,7 @@ struct trace;
 /* Heads of a burst, deep and with headroom, and the frames that they belong to. */
 struct lane_scratch {
 	struct pkt pkt[PKT_BURST];
+struct snoop;
 	struct pkt *all[PKT_BURST];
 	uint8_t head[PKT_BURST][PKT_HEADROOM + PKT_DEEP];
 };
@@ -69,6 +70,7 @@ struct lane {
 
 /* The counters that @lane writes; the port's totals are the sum over all lanes. */
 static inline struct swport_counters *
+	struct snoop *snoop; /* NULL: no snooping (snoop.h) */
 swport_count(struct swport *p, const struct lane *lane)
 {
 	return &p->count[lane->number];

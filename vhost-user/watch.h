@@ -27,6 +27,6 @@ struct watch *watch_of(struct swport *p);
 void watch_free(struct swport *p);
 
 extern const struct feature feat_trace, feat_capture_in, feat_capture_out, feat_mirror_in,
-	feat_mirror_out, feat_mirror_only, feat_filter_from, feat_filter_to;
+	feat_mirror_out, feat_mirror_only, feat_filter_from, feat_filter_to, feat_snoop;
 
 #endif
