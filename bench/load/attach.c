@@ -102,8 +102,7 @@ post_receive_buffers(struct ring *r)
 static int
 bring_up(const struct attach *a, int timeout_ms, struct err *e)
 {
-	uint64_t wanted = 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MRG_RXBUF |
-			  VHOST_F_PROTOCOL_FEATURES;
+	uint64_t wanted = 1ull << VIRTIO_F_VERSION_1 | VHOST_F_PROTOCOL_FEATURES;
 	struct port *p = a->port;
 	int r;
 
@@ -112,6 +111,8 @@ bring_up(const struct attach *a, int timeout_ms, struct err *e)
 	if (r < 0)
 		return err_sys(e, -r, "no back end on %s", p->opts.path);
 	a->vhost->notes = p->opts.notes;
+	if (!p->opts.one_buffer)
+		wanted |= 1ull << VIRTIO_NET_F_MRG_RXBUF;
 	if (p->opts.packed)
 		wanted |= 1ull << VIRTIO_F_RING_PACKED;
 	if (p->opts.queues > 1)

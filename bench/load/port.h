@@ -23,8 +23,9 @@ struct port_opts {
 	const char *path; /* of the socket */
 	bool connect;     /* the back end listens, we connect */
 	bool packed;
-	bool notes;         /* the back end shall keep in-flight notes */
-	bool small_pages;   /* 4 KiB pages instead of 2 MiB ones */
+	bool notes;       /* the back end shall keep in-flight notes */
+	bool small_pages; /* 4 KiB pages instead of 2 MiB ones */
+	bool one_buffer; /* no VIRTIO_NET_F_MRG_RXBUF: a frame is received in one (chain of) buffer */
 	uint16_t ring_size; /* a power of two, 2..RING_SIZE_MAX */
 	uint16_t max_frame; /* FRAME_MIN..FRAME_MAX: how large the buffers are */
 	unsigned int queues;

@@ -178,7 +178,8 @@ guest_up(struct world *w, struct guest *g, uint16_t ring_size)
 				       .packed = w->packed,
 				       .small_pages = !g->huge,
 				       .ring_size = ring_size,
-				       .max_frame = FRAME_MAX,
+				       .one_buffer = g->one_buffer,
+				       .max_frame = g->max_frame ? g->max_frame : FRAME_MAX,
 				       .queues = g->cfg.queues};
 	struct switch_req q = {.op = SWITCH_OP_ADD, .port = g->cfg};
 	struct switch_reply r;

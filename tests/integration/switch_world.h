@@ -21,7 +21,9 @@ struct guest {
 	struct port_cfg cfg;
 	struct port port;
 	bool open;
-	bool huge; /* memory in 2 MiB pages */
+	bool huge;          /* memory in 2 MiB pages */
+	bool one_buffer;    /* receives a frame in one chain of buffers, not in several */
+	uint16_t max_frame; /* of its buffers; 0: FRAME_MAX */
 };
 
 struct world {
