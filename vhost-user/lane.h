@@ -25,12 +25,12 @@
 struct rcu;
 struct rte_mempool;
 struct fwd;
+struct snoop;
 struct trace;
 
 /* Heads of a burst, deep and with headroom, and the frames that they belong to. */
 struct lane_scratch {
 	struct pkt pkt[PKT_BURST];
-struct snoop;
 	struct pkt *all[PKT_BURST];
 	uint8_t head[PKT_BURST][PKT_HEADROOM + PKT_DEEP];
 };
@@ -48,6 +48,7 @@ struct lane {
 	struct rcu *rcu;
 	struct fwd *fwd;
 	struct domains *domains;
+	struct snoop *snoop; /* NULL: no snooping (snoop.h) */
 	struct rte_mempool *pool; /* its node's; buffers of 2 KiB */
 	bool shared; /* others use this CPU too: give it away when there is nothing to do */
 
@@ -70,7 +71,6 @@ struct lane {
 
 /* The counters that @lane writes; the port's totals are the sum over all lanes. */
 static inline struct swport_counters *
-	struct snoop *snoop; /* NULL: no snooping (snoop.h) */
 swport_count(struct swport *p, const struct lane *lane)
 {
 	return &p->count[lane->number];
