@@ -50,6 +50,29 @@ switch_link_open(struct switch_link *l, struct evloop *loop, int fd,
 	return watch(l, false);
 }
 
+int
+switch_link_move(struct switch_link *to, struct switch_link *from,
+		 void (*lost)(void *arg, int error), void *arg)
+{
+	struct switch_link was = *to;
+	int r;
+
+	evloop_del(from->loop, &from->source);
+	*to = *from;
+	to->source = (struct evsource){0};
+	to->lost = lost;
+	to->arg = arg;
+	if (!to->first)
+		to->end = &to->first;
+	r = watch(to, from->full);
+	if (r < 0) {
+		*to = was;
+		return r;
+	}
+	*from = SWITCH_LINK_CLOSED;
+	return 0;
+}
+
 void
 switch_link_close(struct switch_link *l)
 {

@@ -34,6 +34,12 @@ struct switch_link {
 /* Takes @fd over. 0 or -errno. */
 int switch_link_open(struct switch_link *l, struct evloop *loop, int fd,
 		     void (*lost)(void *arg, int error), void *arg);
+/*
+ * @to (closed) becomes what @from is, which is closed then; calls that wait go along. Not from an answer.
+ * 0 or -errno, and @to is as it was.
+ */
+int switch_link_move(struct switch_link *to, struct switch_link *from,
+		     void (*lost)(void *arg, int error), void *arg);
 /* Every call that waits gets NULL. No-op when closed. */
 void switch_link_close(struct switch_link *l);
 

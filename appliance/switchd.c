@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "appliance/switchd_upgrade.h"
 #include "appliance/translate.h"
 #include "base/log.h"
 
@@ -244,6 +245,34 @@ wait_and_start(struct switchd *s, const char *how)
 	evloop_timer(s->env->loop, &s->timer, ms, start_again, s);
 }
 
+void
+switchd_again(struct switchd *s, const char *how)
+{
+	wait_and_start(s, how);
+}
+
+void
+switchd_adopt(struct switchd *s, struct child *child, struct switch_link *link)
+{
+	int r;
+
+	s->child = *child;
+	*child = CHILD_NONE;
+	s->starts++;
+	s->state = SWITCHD_READY;
+	s->ready_ns = evloop_now();
+	r = switch_link_move(&s->link, link, on_lost, s);
+	if (r == 0)
+		r = evloop_add(s->env->loop, &s->child_source, s->child.pidfd, EPOLLIN, on_child,
+			       s);
+	if (r < 0) {
+		log_err("switch: cannot be watched: %s; killed", strerror(-r));
+		child_destroy(&s->child);
+		disconnect(s);
+		wait_and_start(s, "killed");
+	}
+}
+
 static void
 on_child(void *arg, uint32_t events)
 {
@@ -255,9 +284,11 @@ on_child(void *arg, uint32_t events)
 	(void)events;
 	child_reap(&s->child, &status);
 	/* Whoever is told that no answer comes must not ask on. */
-	if (was != SWITCHD_STOPPING)
+	if (was != SWITCHD_STOPPING && was != SWITCHD_UPGRADING)
 		s->state = SWITCHD_WAITING;
 	disconnect(s);
+	if (was != SWITCHD_STOPPING && switchd_upgrade_ended(s))
+		return;
 	for (size_t i = 0; i < s->ports.n && was != SWITCHD_STOPPING; i++)
 		s->ports.port[i].has_stats = false;
 	if (was == SWITCHD_STOPPING) {
@@ -304,12 +335,13 @@ switchd_stop(struct switchd *s, unsigned int patience_ms)
 	const struct switch_req req = {.op = SWITCH_OP_STOP};
 
 	evloop_timer_off(s->env->loop, &s->timer);
+	s->state = SWITCHD_STOPPING;
+	switchd_upgrade_ended(s);
 	if (s->child.pid <= 0) {
 		s->state = SWITCHD_OFF;
 		s->stopped(s->arg);
 		return;
 	}
-	s->state = SWITCHD_STOPPING;
 	switchd_change_lost(s);
 	if (patience_ms == 0 || switch_link_ask(&s->link, &req, -1, NULL, NULL) < 0)
 		child_kill(&s->child, SIGKILL);
@@ -320,6 +352,9 @@ switchd_stop(struct switchd *s, unsigned int patience_ms)
 void
 switchd_fini(struct switchd *s)
 {
+	s->state = SWITCHD_STOPPING;
+	if (s->env)
+		switchd_upgrade_ended(s);
 	child_destroy(&s->child);
 	if (s->env)
 		disconnect(s);

@@ -13,11 +13,12 @@
 
 enum switchd_state {
 	SWITCHD_OFF,
-	SWITCHD_ADDING,   /* started; waits for the answers about its ports */
-	SWITCHD_READY,    /* has all ports */
-	SWITCHD_LISTING,  /* waits for counters */
-	SWITCHD_CHANGING, /* waits for the answers to a change */
-	SWITCHD_WAITING,  /* died; is started again after a while */
+	SWITCHD_ADDING,    /* started; waits for the answers about its ports */
+	SWITCHD_READY,     /* has all ports */
+	SWITCHD_LISTING,   /* waits for counters */
+	SWITCHD_CHANGING,  /* waits for the answers to a change */
+	SWITCHD_UPGRADING, /* another one is about to take over */
+	SWITCHD_WAITING,   /* died; is started again after a while */
 	SWITCHD_STOPPING,
 };
 
@@ -37,6 +38,7 @@ struct switchd_ports {
 };
 
 struct switchd_change;
+struct switchd_upgrade;
 
 struct switchd {
 	const struct run_env *env;
@@ -48,6 +50,7 @@ struct switchd {
 	struct switchd_ports ports;
 	size_t waiting; /* answers that are still to come until it is ready */
 	struct switchd_change *change;
+	struct switchd_upgrade *upgrade; /* switchd_upgrade.h; NULL: none */
 	bool was_ready;
 	unsigned int starts, failures; /* in all; in a row without becoming ready */
 	unsigned int crashes;          /* in a row without being ready for a while */
@@ -89,6 +92,11 @@ int switchd_tell(struct switchd *s, const struct switchd_port *port, switch_repl
 /* The rules of one direction. 0 or -errno. */
 int switchd_tell_rules(struct switchd *s, const struct switchd_port *port,
 		       enum filter_direction dir, switch_reply_fn *reply, void *arg);
+
+/* Private to switchd*.c: another process is the switch from now on; both are taken. */
+void switchd_adopt(struct switchd *s, struct child *child, struct switch_link *link);
+/* Private to switchd*.c: it has ended, as @how says; it is started again. */
+void switchd_again(struct switchd *s, const char *how);
 
 /* Private to switchd*.c: the change ends, for the switch has gone. */
 void switchd_change_lost(struct switchd *s);

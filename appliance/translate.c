@@ -271,3 +271,15 @@ translate_switch(const struct plan *plan, const char *program, int control_fd,
 	for (size_t i = 0; i < n; i++)
 		ret->argv[i] = ret->text[i];
 }
+
+void
+translate_switch_takeover(struct switch_args *args)
+{
+	size_t n = 0;
+
+	while (args->argv[n])
+		n++;
+	assert(n + 1 < SWITCH_ARGS_MAX);
+	snprintf(args->text[n], sizeof(args->text[n]), "--takeover");
+	args->argv[n] = args->text[n];
+}

@@ -49,5 +49,7 @@ unsigned int translate_switch_memory(const struct plan *plan);
 /* corelane-switch's command line; @control_fd is its end of the control socket. */
 void translate_switch(const struct plan *plan, const char *program, int control_fd,
 		      struct switch_args *ret);
+/* The same for one that takes over from another: nothing is served until then. */
+void translate_switch_takeover(struct switch_args *args);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * Stands in for corelane-switch in unit tests of the supervisor: answers the control protocol. What
  * goes wrong is in the environment: FAKE_SWITCH=refuse|silent|nonsense|die-early|die-late|die-always,
- * die-late once only: the file FAKE_ONCE remembers.
+ * die-late once only: the file FAKE_ONCE remembers. Hand-overs: hand-refuse, hand-die (the old one), take-die,
+ * take-refuse (the new one).
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -75,6 +77,49 @@ go_wrong(int sock, const struct switch_req *req)
 		return;
 	for (;;)
 		pause();
+}
+
+static bool
+how_is(const char *word)
+{
+	const char *how = getenv("FAKE_SWITCH");
+
+	return how && strcmp(how, word) == 0;
+}
+
+/* Over the socket that both have: the new one says a word, the old one answers it, and ends. */
+static void
+hand_over(int sock, const struct switch_req *req, int peer)
+{
+	char word;
+
+	if (how_is("hand-refuse")) {
+		answer(sock, req->head.seq, EPERM, "will not", false, NULL);
+		return;
+	}
+	if (how_is("hand-die"))
+		raise(SIGKILL);
+	if (recv(peer, &word, 1, 0) != 1 || send(peer, &word, 1, MSG_NOSIGNAL) != 1) {
+		answer(sock, req->head.seq, ECONNRESET, "it is gone", false, NULL);
+		return;
+	}
+	answer(sock, req->head.seq, 0, "", false, NULL);
+	exit(0);
+}
+
+static void
+take_over(int sock, const struct switch_req *req, int peer)
+{
+	char word = 'x';
+
+	answer(sock, req->head.seq, 0, how_is("hand-words") ? "one port is late" : "", true, NULL);
+	if (how_is("take-die"))
+		raise(SIGKILL);
+	if (send(peer, &word, 1, MSG_NOSIGNAL) != 1 || recv(peer, &word, 1, 0) != 1 ||
+	    how_is("take-refuse"))
+		answer(sock, req->head.seq, ECONNRESET, "it did not come", false, NULL);
+	else
+		answer(sock, req->head.seq, 0, "", false, NULL);
 }
 
 static struct port_cfg *
@@ -151,18 +196,26 @@ main(int argc, char **argv)
 				      .version = SWITCH_MSG_VERSION,
 				      .size = sizeof(struct switch_req)};
 	struct switch_req req;
+	bool takes = false;
 	int sock = -1, fd;
 	size_t n;
 
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--control-fd") == 0)
 			sock = atoi(argv[i + 1]);
+	for (int i = 1; i < argc; i++)
+		takes |= strcmp(argv[i], "--takeover") == 0;
 	while (fdmsg_recv(sock, &want, &req, &fd, 1, &n) == 0) {
 		rules_bytes = n ? (uint64_t)lseek(fd, 0, SEEK_END) : 0;
+		go_wrong(sock, &req);
+		if (req.op == SWITCH_OP_HANDOVER && n) {
+			(takes ? take_over : hand_over)(sock, &req, fd);
+			takes = false;
+		} else {
+			serve(sock, &req);
+		}
 		if (n)
 			close(fd);
-		go_wrong(sock, &req);
-		serve(sock, &req);
 	}
 	return 0;
 }
