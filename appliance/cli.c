@@ -31,6 +31,7 @@ static const struct cli_option options[] = {
 	{'P', "probe", "PATH", offsetof(struct cli_args, probe), "use this probe guest"},
 	{'T', "timeout", "SECONDS", offsetof(struct cli_args, timeout),
 	 "wait no longer than this for it to be done"},
+	{'n', "count", "N", offsetof(struct cli_args, count), "so many frames, then end"},
 	{'v', "verbose", NULL, offsetof(struct cli_args, verbose), "say more on stderr"},
 };
 

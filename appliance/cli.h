@@ -13,12 +13,13 @@
 #include "base/err.h"
 
 /* What was given; every string is borrowed from argv, NULL when absent. */
-#define CLI_MORE_MAX 2
+#define CLI_MORE_MAX 16
 
 struct cli_args {
 	const char *file;
 	const char *more[CLI_MORE_MAX]; /* what follows it */
 	const char *timeout;
+	const char *count;
 	const char *topology;
 	const char *sysroot;
 	const char *output; /* "text" or "json" */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "appliance/command_priv.h"
 #include "config/near.h"
@@ -40,8 +41,12 @@ command_finish(struct command *cmd, json_t *answer)
 {
 	struct commands *c = cmd->all;
 
-	vnf_ctl_forget(cmd->vnf, &cmd->call);
-	vnf_watch_del(cmd->vnf, &cmd->watch);
+	if (cmd->vnf) {
+		vnf_ctl_forget(cmd->vnf, &cmd->call);
+		vnf_watch_del(cmd->vnf, &cmd->watch);
+	}
+	if (cmd->gone)
+		cmd->gone(cmd);
 	evloop_timer_off(c->env->loop, &cmd->patience);
 	evloop_timer_off(c->env->loop, &cmd->poll);
 	for (struct command **p = &c->running; *p; p = &(*p)->next)
@@ -54,6 +59,9 @@ command_finish(struct command *cmd, json_t *answer)
 		cmd->answer(cmd->arg, answer);
 	else
 		json_decref(answer);
+	json_decref(cmd->json);
+	if (cmd->fd >= 0)
+		close(cmd->fd);
 	free(cmd);
 }
 
@@ -78,13 +86,17 @@ command_fail(struct command *cmd, const char *kind, const char *fmt, ...)
 	command_finish(cmd, j);
 }
 
-static void
-on_late(void *arg)
+void
+command_late(void *arg)
 {
 	struct command *cmd = arg;
 
-	command_fail(cmd, "timeout", "vnf %s: %s within %u s", cmd->vnf->name, cmd->action->late,
-		     cmd->timeout_s);
+	if (cmd->vnf)
+		command_fail(cmd, "timeout", "vnf %s: %s within %u s", cmd->vnf->name,
+			     cmd->action->late, cmd->timeout_s);
+	else
+		command_fail(cmd, "timeout", "%s within %u s", cmd->site_action->late,
+			     cmd->timeout_s);
 }
 
 static void
@@ -133,15 +145,17 @@ command_ask(struct command *cmd, enum vmm_op op, uint32_t index, uint64_t value)
 void
 commands_init(struct commands *c, const struct run_env *env, struct vnf *vnf)
 {
-	*c = (struct commands){.env = env, .vnf = vnf};
+	*c = (struct commands){.env = env, .vnf = vnf, .fd = -1};
 }
 
 void
 commands_fini(struct commands *c)
 {
 	while (c->running)
-		command_fail(c->running, "failed", "vnf %s: the site has ended",
-			     c->running->vnf->name);
+		command_fail(c->running, "failed", "%s%s%sthe site has ended",
+			     c->running->vnf ? "vnf " : "",
+			     c->running->vnf ? c->running->vnf->name : "",
+			     c->running->vnf ? ": " : "");
 }
 
 void
@@ -158,6 +172,8 @@ find_action(const char *name, struct near *near)
 			return a;
 		near_try(near, a->name);
 	}
+	for (const struct site_action *a = command_site_actions; a->name; a++)
+		near_try(near, a->name);
 	near_try(near, "list");
 	return NULL;
 }
@@ -346,11 +362,19 @@ take_request(struct command *cmd, const json_t *request, json_t **ret_answer)
 	return !*ret_answer;
 }
 
+struct command *
+command_alive(const struct commands *c, struct command *cmd)
+{
+	struct command *first = c->running;
+
+	while (first && first != cmd)
+		first = first->next;
+	return first;
+}
+
 static struct command *
 begin(struct commands *c, struct command *cmd)
 {
-	struct command *first;
-
 	cmd->call = (struct vnf_call){.answered = on_reply, .arg = cmd};
 	cmd->watch = (struct vnf_watch){.saw = on_event, .arg = cmd};
 	cmd->next = c->running;
@@ -358,11 +382,9 @@ begin(struct commands *c, struct command *cmd)
 	c->n_running++;
 	if (cmd->action->saw)
 		vnf_watch_add(cmd->vnf, &cmd->watch);
-	evloop_timer(c->env->loop, &cmd->patience, cmd->timeout_s * 1000, on_late, cmd);
+	evloop_timer(c->env->loop, &cmd->patience, cmd->timeout_s * 1000, command_late, cmd);
 	cmd->action->start(cmd);
-	for (first = c->running; first && first != cmd; first = first->next)
-		;
-	return first;
+	return command_alive(c, cmd);
 }
 
 /* Which action is asked for. NULL: *@ret_answer is the answer, of which "list" has one at once. */
@@ -392,19 +414,28 @@ take_action(const struct commands *c, const json_t *request, json_t **ret_answer
 	return *ret_answer ? NULL : action;
 }
 
-struct command *
-command_start(struct commands *c, const json_t *request, command_answer_fn *answer, void *arg)
+static struct command *
+start_vnf(struct commands *c, const json_t *request, command_answer_fn *answer, void *arg)
 {
 	json_t *early = NULL;
 	const struct action *action = take_action(c, request, &early);
 	struct command *cmd = action ? calloc(1, sizeof(*cmd)) : NULL;
 
 	if (cmd) {
-		*cmd = (struct command){.all = c, .action = action, .answer = answer, .arg = arg};
+		*cmd = (struct command){
+			.all = c, .action = action, .answer = answer, .arg = arg, .fd = -1};
 		if (take_request(cmd, request, &early))
 			return begin(c, cmd);
 		free(cmd);
 	}
 	answer(arg, early ? early : command_refusal("failed", "no memory"));
 	return NULL;
+}
+
+struct command *
+command_start(struct commands *c, const json_t *request, command_answer_fn *answer, void *arg)
+{
+	if (command_is_site(request))
+		return command_start_site(c, request, answer, arg);
+	return start_vnf(c, request, answer, arg);
 }

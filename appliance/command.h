@@ -17,9 +17,15 @@
 
 struct command;
 
+struct live;
+struct switchd;
+
 struct commands {
 	const struct run_env *env;
-	struct vnf *vnf; /* env->plan->n_vnfs of them */
+	struct switchd *sw; /* NULL: none */
+	struct live *live;  /* NULL: nothing can be applied */
+	int fd;             /* that came with the request which is being taken; -1 */
+	struct vnf *vnf;    /* env->plan->n_vnfs of them */
 	struct command *running;
 	unsigned int n_running;
 };

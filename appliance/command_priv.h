@@ -21,12 +21,29 @@ struct action {
 	const char *done; /* "paused" */
 };
 
+/* What is asked of the site as a whole. */
+struct site_action {
+	const char *name;
+	const char *const *keys; /* that a request may have beside "action"; ended by NULL */
+	/* Begins; may finish at once. */
+	void (*start)(struct command *cmd, const json_t *request);
+	const char *late; /* what is true when its time is over */
+};
+
+extern const struct site_action command_site_actions[]; /* ended by a NULL name */
+
 struct command {
 	struct command *next;
 	struct commands *all;
-	const struct action *action;
-	struct vnf *vnf;
-	uint32_t index; /* of the interface or disk */
+	const struct action *action; /* of a VNF */
+	struct vnf *vnf;             /* NULL: of the site */
+	const struct site_action *site_action;
+	void (*gone)(
+		struct command *cmd); /* the site's: lets go of what still asks for it; or NULL */
+	json_t *json;                 /* the site's: answers so far; owned */
+	size_t skip, take;            /* the site's: of a list */
+	int fd;                       /* the site's: came with the request; owned; -1 */
+	uint32_t index;               /* of the interface or disk */
 	uint64_t size;
 	unsigned int timeout_s;
 	bool again; /* the VMM that was asked has ended, and the next one is to come */
@@ -38,6 +55,18 @@ struct command {
 };
 
 extern const struct action command_actions[]; /* ended by a NULL name */
+
+/* command_site.c: requests to the site as a whole. */
+bool command_is_site(const json_t *request);
+struct command *command_start_site(struct commands *c, const json_t *request,
+				   command_answer_fn *answer, void *arg);
+/* command_switch.c: begins; may finish at once. */
+void command_switch(struct command *cmd, const json_t *request);
+
+/* @cmd, or NULL when it has finished. */
+struct command *command_alive(const struct commands *c, struct command *cmd);
+/* Its time is over: a timer's function. */
+void command_late(void *cmd);
 
 /* Ends: @answer becomes the asker's. The command is gone afterwards. */
 void command_finish(struct command *cmd, json_t *answer);

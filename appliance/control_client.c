@@ -68,9 +68,33 @@ read_answer(int fd, const char *folder, unsigned int timeout_s, json_t **ret, st
 	return err_set(e, EPROTO, "the site in %s answers with something that is not JSON", folder);
 }
 
+/* Whole, with @fd (-1: none). 0 or -errno. */
+static int
+send_request(int sock, char *text, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {.iov_base = text, .iov_len = strlen(text)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 int
-control_ask(const char *folder, const json_t *request, unsigned int timeout_s, json_t **ret,
-	    struct err *e)
+control_ask_fd(const char *folder, const json_t *request, int pass_fd, unsigned int timeout_s,
+	       json_t **ret, struct err *e)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
 	int fd = -1, r;
@@ -80,14 +104,22 @@ control_ask(const char *folder, const json_t *request, unsigned int timeout_s, j
 	r = connect_to(folder, &fd, e);
 	if (r < 0)
 		goto free_text;
-	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-		r = err_sys(e, errno, "the site in %s", folder);
+	r = send_request(fd, text, pass_fd);
+	if (r < 0)
+		r = err_sys(e, -r, "the site in %s", folder);
 	if (r == 0)
 		r = read_answer(fd, folder, timeout_s, ret, e);
 	close(fd);
 free_text:
 	free(text);
 	return r;
+}
+
+int
+control_ask(const char *folder, const json_t *request, unsigned int timeout_s, json_t **ret,
+	    struct err *e)
+{
+	return control_ask_fd(folder, request, -1, timeout_s, ret, e);
 }
 
 static int

@@ -32,4 +32,8 @@ void control_sites_free(struct control_site *s, size_t n);
 int control_ask(const char *folder, const json_t *request, unsigned int timeout_s, json_t **ret,
 		struct err *e);
 
+/* Likewise, with a descriptor (-1: none) that stays the caller's. */
+int control_ask_fd(const char *folder, const json_t *request, int pass_fd, unsigned int timeout_s,
+		   json_t **ret, struct err *e);
+
 #endif

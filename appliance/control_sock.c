@@ -108,10 +108,36 @@ take_request(struct control_client *c, const char *text, size_t n)
 		close_client(c);
 }
 
+/* As recv(), with at most one descriptor (-1: none), for commands that hand one in. */
+static ssize_t
+receive(int fd, char *text, int *ret_fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = text, .iov_len = CONTROL_REQUEST_MAX};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.bytes,
+			   .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *c;
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	*ret_fd = -1;
+	c = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	/* More than one has no room here, and the kernel closes the rest. */
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	return n;
+}
+
 static void
 on_client(void *arg, uint32_t events)
 {
 	struct control_client *c = arg;
+	struct commands *commands = c->sock->commands;
 	char *text;
 	ssize_t n;
 
@@ -125,12 +151,14 @@ on_client(void *arg, uint32_t events)
 		return;
 	}
 	(void)events;
-	/* Descriptors that come along have no room here and are closed by the kernel. */
-	n = recv(c->fd, text, CONTROL_REQUEST_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	n = receive(c->fd, text, &commands->fd);
 	if (n > 0)
 		take_request(c, text, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		close_client(c);
+	if (commands->fd >= 0) /* no command that takes one */
+		close(commands->fd);
+	commands->fd = -1;
 	free(text);
 }
 

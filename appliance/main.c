@@ -5,6 +5,8 @@
 #include "appliance/cli.h"
 #include "appliance/run.h"
 #include "appliance/site_input.h"
+#include "appliance/verb_apply.h"
+#include "appliance/verb_switch.h"
 #include "appliance/verb_vnf.h"
 #include "base/log.h"
 #include "base/stdio.h"
@@ -81,6 +83,19 @@ static const struct cli_verb verbs[] = {
 	 "tells or changes what a running site does: ACTION is status, poweroff, reboot, reset, "
 	 "stop,\n      pause, resume, detach IF, attach IF, balloon SIZE or resize DISK",
 	 verb_vnf},
+	{"apply", "FILE|DIR", false, 0, "dov",
+	 "changes a running site to what FILE declares, without restarting anything; refuses all "
+	 "of\n"
+	 "      it when some of it cannot be done so",
+	 verb_apply},
+	{"diff", "FILE|DIR", false, 0, "dov",
+	 "tells what apply would change, and what it would refuse", verb_diff},
+	{"switch", "list | ACTION [ARGUMENTS]", false, 15, "dnov",
+	 "asks the switch of a running site: ACTION is list, show PORT, macs [PORT], lanes, "
+	 "networks,\n"
+	 "      rules PORT [in|out], trace PORT, capture PORT FILE [filter KEY=VALUE...],\n"
+	 "      move PORT LANE",
+	 verb_switch},
 	{"help", "COMMAND", true, 0, "", "explains the commands", verb_help},
 	{"version", NULL, false, 0, "", "prints the version", verb_version},
 	{0},

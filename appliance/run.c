@@ -16,6 +16,7 @@
 #include "appliance/control_sock.h"
 #include "appliance/faults.h"
 #include "appliance/limits.h"
+#include "appliance/live.h"
 #include "appliance/machine.h"
 #include "appliance/report.h"
 #include "appliance/site_input.h"
@@ -46,6 +47,7 @@ struct run {
 	struct switchd sw;
 	struct faults faults;
 	struct vnf *vnf; /* one for each of the plan's */
+	struct live live;
 	struct commands commands;
 	struct control_sock control;
 	size_t running;
@@ -177,11 +179,17 @@ on_signal(void *arg, uint32_t events)
 	(void)events;
 	if (read(r->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (r->stopping && info.ssi_signo == SIGHUP)
+		return;
 	if (r->stopping) {
 		log_warn("asked again: killing what still runs");
 		stop(r, 0);
 		if (r->ending)
 			switchd_stop(&r->sw, 0);
+		return;
+	}
+	if (info.ssi_signo == SIGHUP) {
+		live_reread(&r->live, r->args->file);
 		return;
 	}
 	log_info("stopping: %s", strsignal((int)info.ssi_signo));
@@ -320,7 +328,11 @@ set_up(struct run *r, struct err *e)
 		return err_set(e, ENOMEM, "no memory");
 	for (size_t i = 0; i < r->in.plan->n_vnfs; i++)
 		vnf_init(&r->vnf[i], &r->env, i, on_vnf_ended, r);
+	live_init(&r->live, &r->env, r->in.topo, r->in.plan,
+		  r->in.plan->has_switch ? &r->sw : NULL);
 	commands_init(&r->commands, &r->env, r->vnf);
+	r->commands.sw = r->live.sw;
+	r->commands.live = &r->live;
 	return control_sock_open(&r->control, &r->loop, &r->dir, &r->commands, e);
 }
 
@@ -410,6 +422,7 @@ clean_up(struct run *r)
 		vnf_fini(&r->vnf[i]);
 	free(r->vnf);
 	switchd_fini(&r->sw);
+	live_fini(&r->live);
 	faults_close(&r->faults);
 	evloop_fini(&r->loop);
 	put_back(r, "");

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filters: rules that contradict themselves, and what is concluded from those that do not. */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/draft.h"
+#include "config/near.h"
+#include "config/rule.h"
+#include "config/schema_rows.h"
+#include "config/text.h"
+#include "config/types.h"
 
 /* 4 or 6 when the rule is about one of them, 0 otherwise; -1 when it is about both. */
 static int
@@ -63,6 +70,48 @@ finish_rule(struct site_rule *r)
 	memcpy(r->rule.target, r->target.addr, sizeof(r->rule.target));
 	r->rule.source_prefix = r->source.prefix;
 	r->rule.target_prefix = r->target.prefix;
+}
+
+void
+rule_init(struct site_rule *r)
+{
+	char why[COMPLAINT_LEN];
+
+	*r = (struct site_rule){0};
+	for (size_t i = 0; i < config_rule.n; i++)
+		type_parse(&config_rule.key[i], config_rule.key[i].dflt, r, why);
+}
+
+int
+rule_set(struct site_rule *r, const char *key, const char *value, char why[RULE_WHY_LEN])
+{
+	char complaint[COMPLAINT_LEN], quoted[QUOTED_LEN], hint[NEAR_HINT_LEN];
+	struct near near = {.word = key};
+
+	for (size_t i = 0; i < config_rule.n; i++) {
+		near_try(&near, config_rule.key[i].name);
+		if (strcmp(config_rule.key[i].name, key) != 0)
+			continue;
+		if (type_parse(&config_rule.key[i], value, r, complaint) == 0)
+			return 0;
+		snprintf(why, RULE_WHY_LEN, "%s %.400s", key, complaint);
+		return -EINVAL;
+	}
+	snprintf(why, RULE_WHY_LEN, "unknown key %s%s", text_quote(key, quoted),
+		 near_hint(&near, hint));
+	return -EINVAL;
+}
+
+int
+rule_finish(struct site_rule *r, char why[RULE_WHY_LEN])
+{
+	const char *wrong = refuse_rule(r);
+
+	finish_rule(r);
+	if (!wrong)
+		return 0;
+	snprintf(why, RULE_WHY_LEN, "%s", wrong);
+	return -EINVAL;
 }
 
 void

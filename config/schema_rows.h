@@ -25,6 +25,7 @@
 
 extern const struct config_schema config_host_spec, config_vnf_spec;
 extern const struct config_schema config_switch;                 /* interface.switch */
+extern const struct config_schema config_rule;                   /* allow and deny of its filter */
 extern const struct config_schema config_interface, config_disk; /* items of a VNF's lists */
 
 #endif

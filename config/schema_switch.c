@@ -141,20 +141,20 @@ static const struct config_key rule_keys[] = {
 	 .help = "likewise"},
 };
 
-static const struct config_schema rule_schema = {SCHEMA("rule", rule_keys)};
+const struct config_schema config_rule = {SCHEMA("rule", rule_keys)};
 
 static const struct config_key filter_keys[] = {
 	{.name = "allow",
 	 .type = KEY_OBJECT,
 	 .flags = KEY_ONE_OF,
 	 .tag = FILTER_ALLOW,
-	 .sub = &rule_schema,
+	 .sub = &config_rule,
 	 .help = "frames that pass"},
 	{.name = "deny",
 	 .type = KEY_OBJECT,
 	 .flags = KEY_ONE_OF,
 	 .tag = FILTER_DENY,
-	 .sub = &rule_schema,
+	 .sub = &config_rule,
 	 .help = "frames that are dropped"},
 	{.name = "direction",
 	 .type = KEY_ENUM,

@@ -106,7 +106,7 @@ print_port(const struct plan *p, const struct plan_port *port, const char *sep, 
 
 	print_text(sep, "name", c->name, out);
 	if (port->vnf == PLAN_UPLINK) {
-		print_text(", ", "uplink", p->site->host.devices[port->interface].name, out);
+		print_text(", ", "uplink", c->name, out);
 	} else {
 		const struct site_vnf *vnf = p->vnf[port->vnf].vnf;
 
