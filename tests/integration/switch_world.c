@@ -56,7 +56,7 @@ exec_switch(const struct world *w, int control)
 	snprintf(cpu, sizeof(cpu), "%d", allowed_cpu(true));
 	snprintf(keep, sizeof(keep), "%d", allowed_cpu(false));
 	execl(w->program, w->program, "--cpu", cpu, "--housekeeping", keep, "--control-fd", fd,
-	      "--memory", "32", "--mac-table", "64", NULL);
+	      "--memory", "32", "--mac-table", "64", w->rings ? "--rings" : NULL, w->rings, NULL);
 	_exit(127);
 }
 
@@ -162,6 +162,7 @@ guest_plan(struct world *w, int n)
 
 	memset(g, 0, sizeof(*g));
 	g->cfg = (struct port_cfg){
+		.any_mac = 1,
 		.network = "net", .queues = 1, .mtu = 1500, .mac_age_s = 300, .mac = {2}};
 	g->cfg.name[0] = (char)('a' + n);
 	memcpy(path, w->dir, sizeof(w->dir));

@@ -29,6 +29,7 @@ struct guest {
 struct world {
 	const char *program; /* corelane-switch */
 	bool packed;
+	const char *rings; /* as --rings; NULL: the default */
 	char dir[64];
 	pid_t pid;
 	int control; /* -1 when closed */

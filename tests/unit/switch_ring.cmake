@@ -5,3 +5,11 @@ if(TARGET switch_core)
 	unit_test(switch_ring_hostile switch_core)
 	unit_test(switch_ring_resume switch_core)
 endif()
+
+# What tests/integration/switch_differ.sh runs.
+if(TARGET load)
+	add_executable(switch_differ integration/switch_differ.c integration/switch_scenario.c
+		integration/switch_world.c)
+	target_link_libraries(switch_differ PRIVATE load)
+	set_target_properties(switch_differ PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endif()
