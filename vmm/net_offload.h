@@ -20,6 +20,11 @@
 	 VIRTIO_NET_F_GUEST_USO6 | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |               \
 	 VIRTIO_NET_F_HOST_ECN | VIRTIO_NET_F_HOST_USO)
 
+/* Of these, what back ends have: DPDK's vhost library knows no USO. */
+#define NET_OFFLOADS_VHOST                                                                         \
+	(NET_OFFLOADS &                                                                            \
+	 ~(VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6 | VIRTIO_NET_F_HOST_USO))
+
 /* What this tap can do, as feature bits; it does nothing yet. -errno: it has no offloads at all. */
 int net_offload_find(int tap, uint64_t *ret_features);
 /* 5.1.3.1: which bits need others. */

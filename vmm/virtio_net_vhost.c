@@ -123,7 +123,7 @@ features(struct virtio_dev *v)
 	uint64_t theirs = vhost_user_features(vhost_pair_first(&d->pair));
 
 	if (d->n.cfg->offload)
-		f |= NET_OFFLOADS;
+		f |= NET_OFFLOADS_VHOST;
 	f &= theirs | ~(VIRTIO_F_COMMON | VIRTIO_NET_F_MRG_RXBUF | NET_OFFLOADS) |
 	     VIRTIO_F_VERSION_1;
 	if (vhost_user_pairs(vhost_pair_first(&d->pair)) < d->n.cfg->queues)

@@ -102,8 +102,8 @@ post_receive_buffers(struct ring *r)
 static int
 bring_up(const struct attach *a, int timeout_ms, struct err *e)
 {
-	uint64_t wanted = 1ull << VIRTIO_F_VERSION_1 | VHOST_F_PROTOCOL_FEATURES;
 	struct port *p = a->port;
+	uint64_t wanted = 1ull << VIRTIO_F_VERSION_1 | VHOST_F_PROTOCOL_FEATURES | p->opts.features;
 	int r;
 
 	r = p->opts.connect ? vhost_connect(a->vhost, p->opts.path, timeout_ms)

@@ -29,6 +29,7 @@ struct port_opts {
 	uint16_t ring_size; /* a power of two, 2..RING_SIZE_MAX */
 	uint16_t max_frame; /* FRAME_MIN..FRAME_MAX: how large the buffers are */
 	unsigned int queues;
+	uint64_t features; /* of virtio, beside the usual ones; all of them must be had */
 };
 
 /* A back end's in-flight notes, kept for the next one. */

@@ -161,9 +161,12 @@ guest_plan(struct world *w, int n)
 	char path[sizeof(w->dir) + 2];
 
 	memset(g, 0, sizeof(*g));
-	g->cfg = (struct port_cfg){
-		.any_mac = 1,
-		.network = "net", .queues = 1, .mtu = 1500, .mac_age_s = 300, .mac = {2}};
+	g->cfg = (struct port_cfg){.any_mac = 1,
+				   .network = "net",
+				   .queues = 1,
+				   .mtu = 1500,
+				   .mac_age_s = 300,
+				   .mac = {2}};
 	g->cfg.name[0] = (char)('a' + n);
 	memcpy(path, w->dir, sizeof(w->dir));
 	strcat(path, "/");
@@ -181,7 +184,8 @@ guest_up(struct world *w, struct guest *g, uint16_t ring_size)
 				       .ring_size = ring_size,
 				       .one_buffer = g->one_buffer,
 				       .max_frame = g->max_frame ? g->max_frame : FRAME_MAX,
-				       .queues = g->cfg.queues};
+				       .queues = g->cfg.queues,
+				       .features = g->features};
 	struct switch_req q = {.op = SWITCH_OP_ADD, .port = g->cfg};
 	struct switch_reply r;
 	struct err e = {0};

@@ -24,6 +24,7 @@ struct guest {
 	bool huge;          /* memory in 2 MiB pages */
 	bool one_buffer;    /* receives a frame in one chain of buffers, not in several */
 	uint16_t max_frame; /* of its buffers; 0: FRAME_MAX */
+	uint64_t features;  /* as port_opts */
 };
 
 struct world {
