@@ -16,8 +16,8 @@ ctl_make_reply(const struct switch_req *req)
 	};
 }
 
-static void
-answer(struct switch_reply *r, const struct err *e, ctl_reply_fn reply, void *client)
+void
+ctl_answer(struct switch_reply *r, const struct err *e, ctl_reply_fn reply, void *client)
 {
 	if (e->code) {
 		r->error = e->code;
@@ -55,7 +55,7 @@ stats(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cli
 		err_set(&e, EINVAL, "port name is empty, too long or not printable");
 	else if (c->ops->stats(c->sw, req->port.name, &r.port, &r.stats, &e) == 0)
 		r.has_port = 1;
-	answer(&r, &e, reply, client);
+	ctl_answer(&r, &e, reply, client);
 }
 
 static void
@@ -67,12 +67,17 @@ change(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cl
 	if (req->op == SWITCH_OP_ADD) {
 		if (ctl_check_port(&req->port, &e) == 0)
 			c->ops->add(c->sw, &req->port, &e);
+	} else if (req->op == SWITCH_OP_SET && c->ops->set) {
+		if (ctl_check_port(&req->port, &e) == 0)
+			c->ops->set(c->sw, &req->port, &e);
 	} else if (!ctl_is_text(req->port.name, sizeof(req->port.name))) {
 		err_set(&e, EINVAL, "port name is empty, too long or not printable");
+	} else if (req->op == SWITCH_OP_SET) {
+		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
 	} else {
 		c->ops->remove(c->sw, req->port.name, &e);
 	}
-	answer(&r, &e, reply, client);
+	ctl_answer(&r, &e, reply, client);
 }
 
 static void
@@ -86,9 +91,26 @@ watch(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cli
 	else if (!c->ops->watch)
 		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
 	if (e.code)
-		answer(&r, &e, reply, client);
+		ctl_answer(&r, &e, reply, client);
 	else
 		c->ops->watch(c->sw, req, c->fd, reply, client);
+}
+
+/* A name, or none: what an operation makes of that is its own business. */
+static void
+ask(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
+{
+	struct switch_reply r = ctl_make_reply(req);
+	struct err e = {0};
+
+	if (req->port.name[0] != '\0' && !ctl_is_text(req->port.name, sizeof(req->port.name)))
+		err_set(&e, EINVAL, "port name is too long or not printable");
+	else if (!c->ops->ask)
+		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
+	if (e.code)
+		ctl_answer(&r, &e, reply, client);
+	else
+		c->ops->ask(c->sw, req, reply, client);
 }
 
 void
@@ -99,6 +121,7 @@ ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void
 
 	switch (req->op) {
 	case SWITCH_OP_ADD:
+	case SWITCH_OP_SET:
 	case SWITCH_OP_REMOVE:
 		change(c, req, reply, client);
 		return;
@@ -110,7 +133,12 @@ ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void
 		return;
 	case SWITCH_OP_STOP:
 		c->stop = true;
-		answer(&r, &e, reply, client);
+		ctl_answer(&r, &e, reply, client);
+		return;
+	case SWITCH_OP_MACS:
+	case SWITCH_OP_LANES:
+	case SWITCH_OP_MOVE:
+		ask(c, req, reply, client);
 		return;
 	case SWITCH_OP_RULES:
 	case SWITCH_OP_COUNTS:
@@ -122,6 +150,6 @@ ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void
 		return;
 	default:
 		err_set(&e, EINVAL, "no such operation: %u", req->op);
-		answer(&r, &e, reply, client);
+		ctl_answer(&r, &e, reply, client);
 	}
 }

@@ -19,6 +19,8 @@ typedef bool (*ctl_reply_fn)(void *client, const struct switch_reply *reply);
 /* What the switch can do; @cfg is checked. Each returns 0 or -errno with words in @e. */
 struct ctl_ops {
 	int (*add)(void *sw, const struct port_cfg *cfg, struct err *e);
+	/* A port that is there gets @cfg; NULL: not known here. */
+	int (*set)(void *sw, const struct port_cfg *cfg, struct err *e);
 	int (*remove)(void *sw, const char *name, struct err *e);
 	int (*stats)(void *sw, const char *name, struct port_cfg *ret_cfg,
 		     struct port_stats *ret_stats, struct err *e);
@@ -31,6 +33,8 @@ struct ctl_ops {
 	 */
 	void (*watch)(void *sw, const struct switch_req *req, int *fd, ctl_reply_fn reply,
 		      void *client);
+	/* Addresses, lanes, moves: answers by itself. NULL: not known here. */
+	void (*ask)(void *sw, const struct switch_req *req, ctl_reply_fn reply, void *client);
 	/*
 	 * What is to be done now and then. Called between requests; returns in how many milliseconds
 	 * at the latest it wants to be called again, -1: no matter. NULL: nothing ever.
@@ -51,6 +55,9 @@ void ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply,
 
 /* A reply to @req that says nothing yet. */
 struct switch_reply ctl_make_reply(const struct switch_req *req);
+
+/* Sends @r, the last reply, with what @e says, if it says anything. */
+void ctl_answer(struct switch_reply *r, const struct err *e, ctl_reply_fn reply, void *client);
 
 /* Ends inside its array, is not empty, and prints on one line without surprises. */
 bool ctl_is_text(const char *s, size_t size);

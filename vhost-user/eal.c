@@ -19,7 +19,7 @@
 #include "vhost-user/logsink.h"
 
 #define MAIN_LCORE 0
-#define POLL_LCORE 1
+#define LANE_LCORE 1 /* of the first forwarding thread; the others follow */
 #define NODES_MAX  RTE_MAX_NUMA_NODES
 
 /*
@@ -100,12 +100,13 @@ limit_affinity(const struct eal_opts *o, struct err *e)
 	cpu_set_t set, got;
 
 	CPU_ZERO(&set);
-	CPU_SET(o->cpu, &set);
+	cpuset_for_each (cpu, &o->cpus)
+		CPU_SET(cpu, &set);
 	cpuset_for_each (cpu, &o->housekeeping)
 		CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0 ||
 	    sched_getaffinity(0, sizeof(got), &got) < 0)
-		return err_sys(e, errno, "CPU %d and the housekeeping CPUs", o->cpu);
+		return err_sys(e, errno, "CPUs of forwarding threads and of housekeeping");
 	/* the kernel keeps what there is of a mask, in silence */
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &set) && !CPU_ISSET(cpu, &got))
@@ -127,10 +128,25 @@ format_memory(const struct eal_opts *o, char *buf, size_t size)
 		snprintf(buf + at, size - at, "%u", o->memory_mib);
 }
 
+/* "0@(housekeeping),1@CPU,2@CPU,..." */
+static void
+format_lcores(const struct eal_opts *o, char *buf, size_t size)
+{
+	char cpus[CPUSET_TEXT_MAX];
+	unsigned int lcore = LANE_LCORE;
+	size_t at;
+
+	cpuset_format(&o->housekeeping, cpus, sizeof(cpus));
+	at = (size_t)snprintf(buf, size, "%d@(%s)", MAIN_LCORE, cpus);
+	cpuset_for_each (cpu, &o->cpus)
+		if (at < size)
+			at += (size_t)snprintf(buf + at, size - at, ",%u@%u", lcore++, cpu);
+}
+
 static int
 init_eal(const struct eal_opts *o, struct err *e)
 {
-	char cpus[CPUSET_TEXT_MAX], lcores[CPUSET_TEXT_MAX + 64], memory[256];
+	char lcores[2 * CPUSET_TEXT_MAX], memory[256];
 	/* clang-format off */
 	char *argv[] = {
 		"corelane-switch", "--in-memory", "-a", NO_DEVICE, "--no-telemetry",
@@ -140,8 +156,7 @@ init_eal(const struct eal_opts *o, struct err *e)
 	};
 	/* clang-format on */
 
-	cpuset_format(&o->housekeeping, cpus, sizeof(cpus));
-	snprintf(lcores, sizeof(lcores), "%d@(%s),%d@%d", MAIN_LCORE, cpus, POLL_LCORE, o->cpu);
+	format_lcores(o, lcores, sizeof(lcores));
 	format_memory(o, memory, sizeof(memory));
 	if (rte_eal_init(ARRAY_SIZE(argv) - 1, argv) < 0)
 		return err_set(e, rte_errno > 0 ? rte_errno : EIO, "DPDK does not start: %s",
@@ -204,19 +219,20 @@ prepare_and_run(void *arg)
 }
 
 int
-eal_launch(const struct eal_opts *o, int (*fn)(void *), void *arg, struct err *e)
+eal_launch(const struct eal_opts *o, unsigned int number, int (*fn)(void *), void *arg,
+	   struct err *e)
 {
 	struct launch l = {.fn = fn, .arg = arg, .priority = o->priority};
 
 	sem_init(&l.ready, 0, 0);
-	if (rte_eal_remote_launch(prepare_and_run, &l, POLL_LCORE) < 0)
-		return err_set(e, EBUSY, "the polling lcore is busy");
+	if (rte_eal_remote_launch(prepare_and_run, &l, LANE_LCORE + number) < 0)
+		return err_set(e, EBUSY, "forwarding thread %u runs already", number);
 	while (sem_wait(&l.ready) < 0)
 		;
 	sem_destroy(&l.ready);
 	if (l.result < 0)
 		return err_sys(e, -l.result,
-			       "SCHED_FIFO %d for the polling thread (needs CAP_SYS_NICE)",
+			       "SCHED_FIFO %d for a forwarding thread (needs CAP_SYS_NICE)",
 			       o->priority);
 	return 0;
 }
@@ -224,7 +240,7 @@ eal_launch(const struct eal_opts *o, int (*fn)(void *), void *arg, struct err *e
 void
 eal_join(void)
 {
-	rte_eal_wait_lcore(POLL_LCORE);
+	rte_eal_mp_wait_lcore();
 }
 
 void
@@ -234,8 +250,10 @@ eal_stop(struct rte_mempool *pool)
 	rte_eal_cleanup();
 }
 
-bool
-eal_on_poll_lcore(void)
+int
+eal_node(unsigned int number)
 {
-	return rte_lcore_id() == POLL_LCORE;
+	unsigned int node = rte_lcore_to_socket_id(LANE_LCORE + number);
+
+	return node == (unsigned int)SOCKET_ID_ANY ? -1 : (int)node;
 }

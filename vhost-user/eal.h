@@ -17,11 +17,11 @@ struct rte_mempool;
 #define EAL_MEMORY_MAX 65536
 
 struct eal_opts {
-	int cpu;                    /* of the polling thread */
+	struct cpuset cpus;         /* of the forwarding threads, one each; not empty */
 	struct cpuset housekeeping; /* of all the others; not empty */
 	unsigned int memory_mib;    /* in hugepages */
 	int node;                   /* NUMA node of that memory, or -1 */
-	int priority;               /* SCHED_FIFO of the polling thread, or 0 */
+	int priority;               /* SCHED_FIFO of the forwarding threads, or 0 */
 };
 
 /*
@@ -32,14 +32,16 @@ int eal_start(const struct eal_opts *o, const struct sysroot *root, struct rte_m
 	      struct err *e);
 
 /*
- * Runs @fn on the polling lcore. 0, or -EPERM or another errno when the priority cannot be had.
+ * Runs @fn on forwarding thread @number (from 0, in the order of their CPUs). 0, or -EPERM or another
+ * errno when the priority cannot be had.
  */
-int eal_launch(const struct eal_opts *o, int (*fn)(void *), void *arg, struct err *e);
-/* Waits until it has returned. */
+int eal_launch(const struct eal_opts *o, unsigned int number, int (*fn)(void *), void *arg,
+	       struct err *e);
+/* Waits until all of them have returned. */
 void eal_join(void);
 void eal_stop(struct rte_mempool *pool);
 
-/* Whether the caller is the polling thread. Any thread. */
-bool eal_on_poll_lcore(void);
+/* NUMA node of the forwarding thread's CPU; -1: unknown. After eal_start(). */
+int eal_node(unsigned int number);
 
 #endif

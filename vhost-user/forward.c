@@ -1,207 +1,322 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vhost-user/forward.h"
 
-#include <stdlib.h>
+#include <errno.h>
 
 #include "base/util.h"
-
-#define PORTS_A_BURST 16
-#define BURSTS_MAX    4
 
 /* 01:80:c2:00:00:00 to 0f (IEEE 802.1Q-2018, table 8-1): between neighbours, as a key has its bytes. */
 #define RESERVED      UINT64_C(0x000000c28001)
 #define RESERVED_MASK UINT64_C(0xf0ffffffffff)
 
+#define MAC48 UINT64_C(0xffffffffffff)
+
 #define SWEEP_SECONDS 8 /* the whole table is looked at once in so many */
 #define SWEEP_STEP    4 /* buckets a round */
+
+/* One burst being decided. */
+struct work {
+	struct lane *lane;
+	struct fwd *f;
+	struct swport *in;
+	uint32_t flags, max_len, ref;
+	uint32_t now, until;
+	bool again; /* something could not be learnt now: nothing may be remembered */
+	uint64_t head[PKT_BURST], tail[PKT_BURST];
+	uint64_t src_hash[PKT_BURST], dst_hash[PKT_BURST];
+};
+
+static uint64_t
+source_of(const struct work *w, uint32_t i)
+{
+	return w->head[i] >> 48 | (w->tail[i] & 0xffffffff) << 16;
+}
+
+static uint64_t
+target_of(const struct work *w, uint32_t i)
+{
+	return w->head[i] & MAC48;
+}
+
+static bool
+is_tag(uint64_t tail)
+{
+	uint16_t type = (uint16_t)(tail >> 32);
+
+	return type == TPID_C_LE || type == TPID_S_LE;
+}
 
 static struct swport *
 port_of(const struct fwd *f, uint32_t ref)
 {
-	struct swport *p = f->ports->slot[ref & SWITCH_SLOT_MASK];
+	struct swport *p = f->slot[ref & SWITCH_SLOT_MASK];
 
 	return p && p->ref == ref ? p : NULL;
 }
 
+/* Whether an address behind @ref, as the table has it, is still somebody's. */
 static bool
-too_old(const struct fwd *f, const struct swport *p, const struct mac_entry *e)
+is_there(const struct fwd *f, uint32_t ref)
 {
-	return f->now - e->seen > p->cfg.mac_age_s;
+	return atomic_load_explicit(&f->ref[ref & SWITCH_SLOT_MASK], memory_order_acquire) == ref;
 }
 
-static void
-forget(const struct fwd *f, struct swport *p)
+static bool
+is_own(const struct swport *in, uint64_t src)
 {
-	counter_add(&swport_count(p, f->lane)->aged, 1);
-	p->macs--;
+	for (uint32_t i = 0; i < ARRAY_SIZE(in->own); i++) {
+		uint64_t own = atomic_load_explicit(&in->own[i], memory_order_relaxed);
+
+		if (own == src || own == 0)
+			return own == src;
+	}
+	return false;
 }
 
-static void
-learn(struct fwd *f, struct swport *in, uint64_t src)
+/* Book-keeping of what mac_learn() did; with its lock. 0, or the verdict on the frame. */
+static uint32_t
+note_learnt(struct work *w, enum mac_learn what, uint32_t old)
 {
+	struct swport_counters *c = swport_count(w->in, w->lane);
 	struct swport *was;
-	uint32_t old;
 
-	switch (mac_learn(&f->mac, mac_key(src, in->domain), in->ref, f->now, &old)) {
+	switch (what) {
 	case MAC_KNOWN:
 		break;
 	case MAC_REPLACED:
-		counter_add(&swport_count(in, f->lane)->aged, 1);
-		counter_add(&swport_count(in, f->lane)->learned, 1);
+		counter_add(&c->aged, 1);
+		counter_add(&c->learned, 1);
 		break;
 	case MAC_NEW:
-		counter_add(&swport_count(in, f->lane)->learned, 1);
-		in->macs++;
+		counter_add(&c->learned, 1);
+		w->in->macs++;
 		break;
 	case MAC_MOVED:
 		/* from a port that is gone, it counts as new */
-		was = port_of(f, old);
+		was = port_of(w->f, old);
 		if (was)
 			was->macs--;
-		counter_add(was ? &swport_count(in, f->lane)->moved
-				: &swport_count(in, f->lane)->learned,
-			    1);
-		in->macs++;
+		counter_add(was ? &c->moved : &c->learned, 1);
+		w->in->macs++;
 		break;
 	case MAC_FULL:
-		counter_add(&swport_count(in, f->lane)->not_learned, 1);
+		counter_add(&c->not_learned, 1);
 		break;
+	case MAC_HELD:
+		return FWD_DROP + DROP_SPOOFED;
 	}
+	return 0;
 }
 
-static uint32_t
-destination(struct fwd *f, const struct swport *in, uint64_t dst, struct swport **ret_out)
+/*
+ * A source that the table does not have behind this port, or not as fresh as it could. 0, or the
+ * verdict on the frame.
+ */
+static __attribute__((noinline)) uint32_t
+learn(struct work *w, uint64_t src, uint64_t key)
 {
-	struct mac_entry *e;
-	struct swport *p;
-
-	if ((dst & RESERVED_MASK) == RESERVED)
-		return FWD_DROP + DROP_RESERVED;
-	if (dst & 1) /* group address */
-		return FWD_FLOOD;
-	e = dst ? mac_find(&f->mac, mac_key(dst, in->domain)) : NULL;
-	p = e ? port_of(f, e->ref) : NULL;
-	if (!p || too_old(f, p, e))
-		return FWD_FLOOD;
-	if (p == in)
-		return FWD_DROP + DROP_SELF;
-	*ret_out = p;
-	return FWD_TO;
-}
-
-uint32_t
-fwd_look_up(struct fwd *f, struct swport *in, uint64_t head, uint32_t rest, struct swport **ret_out)
-{
-	uint64_t src = head >> 48 | (uint64_t)rest << 16;
-	struct swport *out = NULL;
-	uint32_t verdict;
+	uint32_t limit = w->in->mac_limit, old = 0, verdict;
+	enum mac_learn what;
+	struct mac_found f;
 
 	if (src == 0 || (src & 1))
 		return FWD_DROP + DROP_SOURCE;
-	learn(f, in, src);
-	verdict = destination(f, in, head & UINT64_C(0xffffffffffff), &out);
-	/* the version after learning: this answer already knows what was learnt */
-	in->cache = (struct swport_cache){.head = head,
-					  .rest = rest,
-					  .verdict = verdict,
-					  .version = f->mac.version,
-					  .out = out};
-	*ret_out = out;
+	if (!(w->flags & SWPORT_ANY_MAC) && !is_own(w->in, src))
+		return FWD_DROP + DROP_SPOOFED;
+	if (!mac_trylock(&w->f->mac)) {
+		w->again = true; /* another lane learns: the next frame teaches */
+		return 0;
+	}
+	f = mac_find(&w->f->mac, key);
+	if (mac_owner(&f) != w->ref && limit && w->in->macs >= limit) {
+		verdict = FWD_DROP + DROP_MAC_LIMIT;
+	} else {
+		/* declared for a port that is gone: anybody's again */
+		if ((f.ref & MAC_DECLARED) && !is_there(w->f, mac_owner(&f)))
+			mac_forget(&w->f->mac, key);
+		what = mac_learn(&w->f->mac, key, w->ref, w->until, &old);
+		verdict = note_learnt(w, what, old);
+	}
+	mac_unlock(&w->f->mac);
 	return verdict;
 }
 
-uint32_t
-fwd_look_closer(struct fwd *f, struct swport *in, const uint8_t *frame, uint32_t len,
-		struct swport **ret_out)
+/* 0, or the verdict on the frame. */
+static inline uint32_t
+check_source(struct work *w, uint64_t src, uint64_t key, uint64_t hash)
 {
-	uint32_t max = in->max_len, rest;
-	uint16_t type, tci;
-	uint64_t head;
+	struct mac_found f = mac_find_hashed(&w->f->mac, key, hash);
 
-	if (len < ETH_HEADER_LEN)
-		return FWD_DROP + DROP_RUNT;
-	memcpy(&type, frame + 12, sizeof(type));
-	if (type == TPID_C_LE || type == TPID_S_LE) {
-		if (len < ETH_HEADER_LEN + ETH_TAG_LEN)
-			return FWD_DROP + DROP_RUNT;
-		memcpy(&tci, frame + 14, sizeof(tci));
-		/* a priority tag (VID 0) names no VLAN: IEEE 802.1Q-2018, 9.6 */
-		if (type != TPID_C_LE || (__builtin_bswap16(tci) & 0xfff) != 0)
-			return FWD_DROP + DROP_VLAN;
-		max += ETH_TAG_LEN;
+	/* a group address is in no table */
+	if (__builtin_expect(mac_owner(&f) != w->ref || src == 0, 0))
+		return learn(w, src, key);
+	if (__builtin_expect(f.until != w->until, 0))
+		mac_refresh(&f, w->until);
+	return 0;
+}
+
+static uint32_t
+group_verdict(uint64_t dst)
+{
+	return (dst & RESERVED_MASK) == RESERVED ? FWD_DROP + DROP_RESERVED : FWD_FLOOD;
+}
+
+static inline uint32_t
+find_target(const struct work *w, uint64_t dst, uint64_t key, uint64_t hash)
+{
+	uint32_t slot, ref;
+	struct mac_found f;
+
+	if (__builtin_expect(dst & 1, 0))
+		return group_verdict(dst);
+	f = mac_find_hashed(&w->f->mac, key, hash);
+	ref = mac_owner(&f);
+	if (__builtin_expect(ref == 0 || !is_there(w->f, ref) || !mac_valid(&f, w->now), 0))
+		return FWD_FLOOD;
+	if (__builtin_expect(ref == w->ref, 0))
+		return FWD_DROP + DROP_SELF;
+	slot = ref & SWITCH_SLOT_MASK;
+	if (__builtin_expect(w->flags & SWPORT_ISOLATED, 0)) {
+		const struct swport *out = w->f->slot[slot];
+
+		if (out && (out->flags & SWPORT_ISOLATED))
+			return FWD_DROP + DROP_ISOLATED;
 	}
-	if (len > max)
+	return slot;
+}
+
+/* What a frame may not be, before anybody is asked about addresses. 0, or the verdict. */
+static __attribute__((noinline)) uint32_t
+refuse(const struct work *w, uint32_t i, const struct pkt *p)
+{
+	uint32_t max = w->max_len;
+
+	if (p->len < ETH_HEADER_LEN)
+		return FWD_DROP + DROP_RUNT;
+	if (!(w->flags & SWPORT_CLASSIFY) && is_tag(w->tail[i])) {
+		uint16_t tci = __builtin_bswap16((uint16_t)(w->tail[i] >> 48));
+
+		if (p->len < ETH_HEADER_LEN + ETH_TAG_LEN)
+			return FWD_DROP + DROP_RUNT;
+		/* a priority tag (VID 0) names no VLAN: IEEE 802.1Q-2018, 9.6 */
+		if ((uint16_t)(w->tail[i] >> 32) != TPID_C_LE || (tci & 0xfff) != 0)
+			return FWD_DROP + DROP_VLAN;
+	}
+	if (is_tag(w->tail[i]))
+		max += ETH_TAG_LEN;
+	/* of what is still to be cut into segments, these count */
+	if (offload_len(p) > max)
 		return FWD_DROP + DROP_OVERSIZE;
-	memcpy(&head, frame, sizeof(head));
-	memcpy(&rest, frame + 8, sizeof(rest));
-	return fwd_look_up(f, in, head, rest, ret_out);
+	if (p->domain == 0)
+		return FWD_DROP + DROP_VLAN;
+	return 0;
+}
+
+/* Asks for all the buckets before the first is needed. */
+static void
+gather(struct work *w, struct pkt *const *pkt, uint32_t n)
+{
+	const struct mac_table *t = &w->f->mac;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t domain = (uint64_t)pkt[i]->domain << 48;
+
+		memcpy(&w->head[i], pkt[i]->head, sizeof(w->head[i]));
+		memcpy(&w->tail[i], pkt[i]->head + 8, sizeof(w->tail[i]));
+		w->src_hash[i] = mac_hash(t, source_of(w, i) | domain);
+		w->dst_hash[i] = mac_hash(t, target_of(w, i) | domain);
+		__builtin_prefetch(mac_first(t, w->src_hash[i]));
+		__builtin_prefetch(mac_first(t, w->dst_hash[i]));
+	}
+}
+
+static void
+remember(struct work *w, const struct pkt *p, uint32_t i, uint64_t version, uint32_t verdict)
+{
+	/* the two bytes behind a tag's type count too, and the memory does not hold them */
+	if (is_tag(w->tail[i]))
+		return;
+	w->in->cache = (struct swport_cache){.head = w->head[i],
+					     .tail = w->tail[i],
+					     .version = version,
+					     .domain = p->domain,
+					     .verdict = verdict};
+}
+
+void
+fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_t n,
+	   uint16_t verdict[PKT_BURST])
+{
+	struct fwd *f = lane->fwd;
+	/* before the first look: what changes from here on makes the memory worthless */
+	uint64_t version = mac_version(&f->mac);
+	uint32_t now = atomic_load_explicit(&f->now, memory_order_relaxed);
+	struct work w; /* not initialised as a whole: it is a kilobyte */
+	uint32_t v = 0;
+
+	w.lane = lane;
+	w.f = f;
+	w.in = in;
+	w.flags = in->flags;
+	w.max_len = in->max_len;
+	w.ref = in->ref;
+	w.now = now;
+	w.until = now + in->mac_age_s;
+	w.again = false;
+	gather(&w, pkt, n);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pkt *p = pkt[i];
+		uint64_t src = source_of(&w, i), dst = target_of(&w, i);
+		uint64_t domain = (uint64_t)p->domain << 48;
+
+		v = 0;
+		if (__builtin_expect(p->len - ETH_HEADER_LEN > w.max_len - ETH_HEADER_LEN ||
+					     domain == 0 || is_tag(w.tail[i]),
+				     0))
+			v = refuse(&w, i, p);
+		if (v == 0)
+			v = check_source(&w, src, src | domain, w.src_hash[i]);
+		if (v == 0)
+			v = find_target(&w, dst, dst | domain, w.dst_hash[i]);
+		verdict[i] = (uint16_t)v;
+	}
+	/* not a refused frame: the next one may be as long as it should be */
+	if (n && !w.again && (v < FWD_DROP || v >= FWD_DROP + DROP_SOURCE))
+		remember(&w, pkt[n - 1], n - 1, version, v);
 }
 
 void
 fwd_tick(struct fwd *f)
 {
 	f->now++;
-	f->mac.version++;
+	mac_changed(&f->mac);
 	f->sweep_left = (f->mac.mask + SWEEP_SECONDS) / SWEEP_SECONDS;
 }
 
 static bool
-gone(void *arg, const struct mac_entry *e)
+gone(void *arg, uint64_t key, uint32_t ref, uint32_t until)
 {
-	const struct fwd *f = arg;
-	struct swport *p = port_of(f, e->ref);
+	struct lane *lane = arg;
+	struct swport *p = port_of(lane->fwd, ref & ~MAC_DECLARED);
 
 	if (!p)
 		return true;
-	if (!too_old(f, p, e))
+	if ((ref & MAC_DECLARED) || until >= lane->fwd->now)
 		return false;
-	forget(f, p);
+	counter_add(&swport_count(p, lane)->aged, 1);
+	p->macs--;
 	return true;
 }
 
 void
-fwd_age(struct fwd *f)
+fwd_age(struct lane *lane)
 {
+	struct fwd *f = lane->fwd;
 	unsigned int n = MIN_OF(f->sweep_left, SWEEP_STEP);
 
-	if (n == 0)
+	if (n == 0 || !mac_trylock(&f->mac))
 		return;
 	f->sweep_left -= n;
-	mac_sweep(&f->mac, n, gone, f);
-}
-
-struct port_table *
-port_table_make(struct swport *const slot[SWITCH_PORTS_MAX], uint64_t serial)
-{
-	struct port_table *t = calloc(1, sizeof(*t));
-	uint32_t filled = 0;
-
-	if (!t)
-		return NULL;
-	t->serial = serial;
-	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++) {
-		t->slot[i] = slot[i];
-		if (slot[i])
-			t->member[t->n++].port = slot[i];
-	}
-	t->bursts = MIN_OF(1 + t->n / PORTS_A_BURST, BURSTS_MAX);
-	/* sorted[] holds the domains one after another; a domain's first member starts its run */
-	for (uint32_t i = 0; i < t->n; i++) {
-		uint32_t first = filled;
-
-		if (t->member[i].peers)
-			continue;
-		for (uint32_t k = i; k < t->n; k++)
-			if (t->member[k].port->domain == t->member[i].port->domain)
-				t->sorted[filled++] = t->member[k].port;
-		for (uint32_t k = i; k < t->n; k++) {
-			if (t->member[k].port->domain != t->member[i].port->domain || k == i)
-				continue;
-			t->member[k].peers = &t->sorted[first];
-			t->member[k].n_peers = filled - first;
-		}
-		t->member[i].peers = &t->sorted[first];
-		t->member[i].n_peers = filled - first;
-	}
-	return t;
+	mac_sweep(&f->mac, n, gone, lane);
+	mac_unlock(&f->mac);
 }

@@ -1,123 +1,105 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens to a frame: a pure decision from its first bytes, its length, the port it came from,
- * the port table and the address table (which learns on the way). No mbufs, no rings, no clock.
- * Polling thread only.
+ * What happens to a burst of frames: a decision from the heads, the port they came from, and tables
+ * that all lanes share; the address table learns on the way. No rings, no clock.
  */
 #ifndef CORELANE_VHOST_USER_FORWARD_H
 #define CORELANE_VHOST_USER_FORWARD_H
 
-#include <string.h>
-
-#include "vhost-user/mac.h"
 #include "vhost-user/lane.h"
+#include "vhost-user/mac.h"
 
-/* One port as the polling thread meets it. */
-struct port_member {
-	struct swport *port;
-	struct swport *const *peers; /* every port of the domain, itself included */
-	uint32_t n_peers;
-};
-
-/* Immutable once published; replaced as a whole. */
-struct port_table {
-	uint64_t serial;
+/* Who gets what is sent to everybody in a broadcast domain. Immutable; replaced by the control thread. */
+struct flood_list {
+	struct flood_list *next; /* of those that wait for fwd_collect() */
 	uint32_t n;
-	/*
-	 * Bursts that a busy queue may have in one visit: with many ports most are idle, and a round
-	 * over them costs more than the frames of one burst.
-	 */
-	uint32_t bursts;
-	struct port_member member[SWITCH_PORTS_MAX];
-	struct swport *slot[SWITCH_PORTS_MAX]; /* by ref & SWITCH_SLOT_MASK */
-	struct swport *sorted[SWITCH_PORTS_MAX];
+	_Atomic(struct swport *) port[]; /* NULL: nobody */
 };
 
-/* A new table of all the ports in @slot (NULL: free), or NULL without memory. free() it. */
-struct port_table *port_table_make(struct swport *const slot[SWITCH_PORTS_MAX], uint64_t serial);
-
-enum fwd_verdict {
-	FWD_TO,    /* to *ret_out */
-	FWD_FLOOD, /* to every other port of the domain */
-	FWD_DROP,  /* + enum switch_drop */
-};
-
+/* Shared by all lanes. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct fwd {
-	struct lane *lane;
 	struct mac_table mac;
-	const struct port_table *ports; /* of this round */
-	uint64_t serial;     /* of ports: an address may be used again, a serial is not */
-	uint32_t now;        /* coarse seconds */
-	uint32_t sweep_left; /* buckets still to be looked at in this second */
+	/* control thread; freed after rcu_wait() */
+	_Atomic(struct swport *) slot[SWITCH_PORTS_MAX];
+	_Atomic uint32_t ref[SWITCH_PORTS_MAX]; /* of the port in the slot; 0: none */
+	_Atomic(struct flood_list *) flood[DOMAINS_MAX + 1];
+	struct flood_list *garbage;
+	/* lane 0 */
+	_Atomic uint32_t now __attribute__((aligned(64))); /* coarse seconds */
+	uint32_t sweep_left;                               /* buckets still due in this second */
 };
+
+/* A verdict: below SWITCH_PORTS_MAX the slot of the only port that gets the frame; else: */
+#define FWD_FLOOD SWITCH_PORTS_MAX /* to every other port of the domain */
+#define FWD_DROP  (FWD_FLOOD + 1)  /* + enum switch_drop */
+#define FWD_KINDS (FWD_DROP + DROP_CAUSES)
 
 /* IEEE 802.1Q-2018, table 9-1: C-TAG, S-TAG; as they stand in the frame, read little-endian. */
 #define TPID_C_LE 0x0081u
 #define TPID_S_LE 0xa888u
 
-/* The part that changes tables or needs them; see fwd_decide(). */
-uint32_t fwd_look_up(struct fwd *f, struct swport *in, uint64_t head, uint32_t rest,
-		     struct swport **ret_out);
-/* For frames that carry a tag, or are too short or too long to go on without a closer look. */
-uint32_t fwd_look_closer(struct fwd *f, struct swport *in, const uint8_t *frame, uint32_t len,
-			 struct swport **ret_out);
+/* Addresses and EtherType: what the memory of a port's last decision holds of a frame. */
+#define FWD_TAIL_MASK UINT64_C(0x0000ffffffffffff)
 
 /*
- * @frame has at least ETH_HEADER_LEN readable bytes, whatever @len says (a whole mbuf's room).
- * Returns the verdict; *ret_out is set for FWD_TO only. Counts learned, moved, not_learned on @in;
- * drops are the caller's to count.
+ * Whether the whole burst is like the last frame that @in had a decision for; then *ret is its
+ * verdict, else it is as it was. *ret_bytes: of all frames.
  */
-static inline uint32_t
-fwd_decide(struct fwd *f, struct swport *in, const uint8_t *frame, uint32_t len,
-	   struct swport **ret_out)
+static inline bool
+fwd_remembered(const struct lane *lane, const struct swport *in, struct pkt *const *pkt, uint32_t n,
+	       uint32_t *ret, uint64_t *ret_bytes)
 {
 	const struct swport_cache *c = &in->cache;
-	uint64_t head;
-	uint32_t rest;
-	uint16_t type;
+	uint64_t other = c->version ^ mac_version(&lane->fwd->mac), bytes = 0;
+	uint32_t max = in->max_len, wrong = 0;
 
-	memcpy(&head, frame, sizeof(head));
-	memcpy(&rest, frame + 8, sizeof(rest));
-	memcpy(&type, frame + 12, sizeof(type));
-	if (__builtin_expect(len - ETH_HEADER_LEN > in->max_len - ETH_HEADER_LEN ||
-				     type == TPID_C_LE || type == TPID_S_LE,
-			     0))
-		return fwd_look_closer(f, in, frame, len, ret_out);
-	if (__builtin_expect(head == c->head && rest == c->rest && c->version == f->mac.version,
-			     1)) {
-		*ret_out = c->out;
-		return c->verdict;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pkt *p = pkt[i];
+		uint64_t head, tail;
+
+		memcpy(&head, p->head, sizeof(head));
+		memcpy(&tail, p->head + 8, sizeof(tail));
+		other |= (head ^ c->head) | ((tail ^ c->tail) & FWD_TAIL_MASK);
+		other |= p->domain ^ c->domain;
+		/* the highest bit of either: too long, too short */
+		wrong |= (max - p->len) | (p->len - ETH_HEADER_LEN);
+		bytes += p->len;
 	}
-	return fwd_look_up(f, in, head, rest, ret_out);
+	*ret_bytes = bytes;
+	if (other || (int32_t)wrong < 0)
+		return false;
+	*ret = c->verdict;
+	return true;
 }
 
-/* Whether the frame, which fwd_decide() let pass, is within @out's MTU; a tag does not count. */
-static inline bool
-fwd_fits(const struct swport *out, const uint8_t *frame, uint32_t len)
-{
-	uint16_t type;
+/*
+ * The verdict on each of at most PKT_BURST frames. Every head has PKT_HEAD readable bytes, whatever its
+ * length. Counts learnt, moved, not_learned, aged on @in; drops are the caller's to count.
+ */
+void fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_t n,
+		uint16_t verdict[PKT_BURST]);
 
-	if (__builtin_expect(len <= out->max_len, 1))
-		return true;
-	memcpy(&type, frame + 12, sizeof(type));
-	return type == TPID_C_LE && len <= out->max_len + ETH_TAG_LEN;
-}
-
-/* A new round: @ports is what the control thread published last. */
-static inline void
-fwd_round(struct fwd *f, const struct port_table *ports)
-{
-	f->ports = ports;
-	if (__builtin_expect(f->serial != ports->serial, 0)) {
-		f->serial = ports->serial;
-		f->mac.version++;
-	}
-}
-
-/* A second has passed: everything remembered is looked at again. */
+/* Lane 0: a second has passed; everything remembered is looked at again. */
 void fwd_tick(struct fwd *f);
 
-/* A few buckets' worth of ageing; called once a round, does nothing when the second's share is done. */
-void fwd_age(struct fwd *f);
+/* Lane 0: some ageing; called once a round, does nothing when the second's share is done. */
+void fwd_age(struct lane *lane);
+
+/*
+ * Control thread, forward_ports.c. Lanes may hold what was withdrawn until rcu_wait(); then, and not
+ * before, fwd_collect() frees it.
+ *
+ * fwd_add() makes @p known as the port in its slot, puts it into its domains' lists and declares its
+ * addresses, or refuses in words and leaves everything as it was; fwd_remove() withdraws all that.
+ */
+int fwd_add(struct fwd *f, struct swport *p, struct err *e);
+void fwd_remove(struct fwd *f, struct swport *p);
+/*
+ * @p's membership, addresses and flags are new ones, @old what it was in before. -errno with words:
+ * some of it may have been done; put @p back as it was and call fwd_undo().
+ */
+int fwd_change(struct fwd *f, struct swport *p, const struct membership *old, struct err *e);
+void fwd_undo(struct fwd *f, struct swport *p, const struct membership *tried);
+void fwd_collect(struct fwd *f);
 
 #endif

@@ -10,15 +10,14 @@
 #include <rte_log.h>
 
 #include "base/log.h"
-#include "vhost-user/eal.h"
+#include "vhost-user/lane.h"
 #include "vhost-user/vhost.h"
 
 #define LINES_A_SECOND 20
 
 /* DPDK has one log stream a process, so this is process-wide too. */
 static struct {
-	struct poller *poller;
-	pthread_mutex_t lock; /* the rest; never taken on the polling thread */
+	pthread_mutex_t lock; /* the rest; never taken on a forwarding thread */
 	time_t second;
 	unsigned int lines, suppressed;
 	bool was_reset; /* the last line was of a connection that its peer reset */
@@ -108,12 +107,11 @@ static ssize_t
 sink_write(void *cookie, const char *line, size_t size)
 {
 	int level = rte_log_cur_msg_loglevel();
+	struct lane *lane = lane_self();
 	unsigned int missed = 0;
 	size_t len = size;
 
-	if (eal_on_poll_lcore()) {
-		struct lane *lane = &sink.poller->lane;
-
+	if (lane) {
 		if (lane->current)
 			counter_add(&swport_count(lane->current, lane)->bad_ring, 1);
 		return (ssize_t)size;
@@ -138,13 +136,12 @@ sink_write(void *cookie, const char *line, size_t size)
 }
 
 int
-logsink_open(struct poller *poller)
+logsink_open(void)
 {
 	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){.write = sink_write});
 
 	if (!f)
 		return -errno;
-	sink.poller = poller;
 	if (rte_openlog_stream(f) < 0) {
 		fclose(f);
 		return -EIO;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The address table: (broadcast domain, MAC) to port, of a fixed size, written and read by the
- * polling thread only. No allocation after mac_table_init(), no clock, no I/O.
+ * The address table: (broadcast domain, MAC) to port, of a fixed size. Forwarding threads read it
+ * without a lock; whoever changes it holds its lock. No allocation after mac_table_init(), no clock.
  *
  * Each key has two buckets of one cache line, chosen by a hash keyed with random numbers, so that a
  * guest cannot aim at a bucket. When both are full, a port may only push out an address of its own:
@@ -10,31 +10,43 @@
 #ifndef CORELANE_VHOST_USER_MAC_H
 #define CORELANE_VHOST_USER_MAC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAC_BUCKET_ENTRIES 4
-#define MAC_TABLE_MIN      64
-#define MAC_TABLE_MAX      (1u << 22)
+#define MAC_WAYS      4
+#define MAC_TABLE_MIN 64
+#define MAC_TABLE_MAX (1u << 22)
+#define MAC_DECLARED  (1u << 31) /* in ref: not learnt; believed for ever */
 
-struct mac_entry {
-	uint64_t key;  /* mac_key(); 0: free */
-	uint32_t ref;  /* whose: struct swport.ref */
-	uint32_t seen; /* coarse seconds */
-};
-
+/*
+ * A reader finds the key, takes what belongs to it, and looks whether the key is still the same; a
+ * writer clears the key before it changes its owner. Only an address that moves changes its port in
+ * place: both answers were right.
+ */
 struct mac_bucket {
-	struct mac_entry e[MAC_BUCKET_ENTRIES];
+	_Atomic uint64_t key[MAC_WAYS];   /* mac_key(); 0: free */
+	_Atomic uint32_t ref[MAC_WAYS];   /* whose: struct swport.ref, | MAC_DECLARED */
+	_Atomic uint32_t until[MAC_WAYS]; /* coarse second up to which it is believed */
 } __attribute__((aligned(64)));
 
 struct mac_table {
 	struct mac_bucket *bucket;
 	uint32_t mask; /* buckets - 1 */
-	uint32_t sweep;
 	uint64_t seed[2];
-	uint64_t
-		version; /* changes whenever an answer may: copies of answers are checked against it */
+	/* changes whenever an answer may: copies of answers are checked against it */
+	_Atomic uint64_t version __attribute__((aligned(64)));
+	_Atomic uint32_t lock; /* of all below, and for changes in buckets */
+	uint32_t sweep;        /* the next bucket to be looked at */
+};
+
+/* One address as it was found: a copy, and where it stands. */
+struct mac_found {
+	struct mac_bucket *bucket;
+	uint32_t way;
+	uint32_t ref; /* as in the bucket; 0: not found */
+	uint32_t until;
 };
 
 enum mac_learn {
@@ -43,6 +55,7 @@ enum mac_learn {
 	MAC_REPLACED, /* new; the port's own oldest address had to go */
 	MAC_MOVED,    /* *ret_old is the port it was behind */
 	MAC_FULL,     /* not learnt */
+	MAC_HELD,     /* not learnt: declared for another port */
 };
 
 /* 64 bits of table key: the address as it stands in the frame, little-endian, and the domain above. */
@@ -52,13 +65,36 @@ mac_key(uint64_t mac48, uint16_t domain)
 	return mac48 | (uint64_t)domain << 48;
 }
 
+/* The same from an address in memory. */
+uint64_t mac_key_of(const uint8_t mac[6], uint16_t domain);
+
 /*
  * Room for @entries addresses: twice as many places, at least, so that (nearly) all of them find one.
  * 0, -EINVAL outside MAC_TABLE_MIN..MAX, -ENOMEM. The memory is touched here, so that it is there when
- * the polling thread needs it.
+ * a forwarding thread needs it.
  */
 int mac_table_init(struct mac_table *t, uint32_t entries, uint64_t seed0, uint64_t seed1);
 void mac_table_fini(struct mac_table *t);
+
+/* false: somebody else changes the table now. Forwarding threads only try; the others wait. */
+bool mac_trylock(struct mac_table *t);
+void mac_lock(struct mac_table *t);
+void mac_unlock(struct mac_table *t);
+
+/* Every remembered answer is to be asked again. Any thread. */
+static inline void
+mac_changed(struct mac_table *t)
+{
+	/* release: whoever sees the new number sees what changed before */
+	atomic_fetch_add_explicit(&t->version, 1, memory_order_release);
+}
+
+static inline uint64_t
+mac_version(const struct mac_table *t)
+{
+	/* acquire: pairs with mac_changed() */
+	return atomic_load_explicit(&t->version, memory_order_acquire);
+}
 
 static inline uint64_t
 mac_hash(const struct mac_table *t, uint64_t key)
@@ -71,34 +107,101 @@ mac_hash(const struct mac_table *t, uint64_t key)
 	return h ^ h >> 32;
 }
 
-static inline struct mac_entry *
-mac_in_bucket(struct mac_bucket *b, uint64_t key)
+static inline struct mac_bucket *
+mac_first(const struct mac_table *t, uint64_t hash)
 {
-	for (unsigned int i = 0; i < MAC_BUCKET_ENTRIES; i++)
-		if (b->e[i].key == key)
-			return &b->e[i];
-	return NULL;
+	return &t->bucket[hash & t->mask];
 }
 
-/* The entry, however old, or NULL. @key is not 0. */
-static inline struct mac_entry *
-mac_find(struct mac_table *t, uint64_t key)
+static inline struct mac_bucket *
+mac_second(const struct mac_table *t, uint64_t hash)
 {
-	uint64_t h = mac_hash(t, key);
-	struct mac_entry *e = mac_in_bucket(&t->bucket[h & t->mask], key);
-
-	return e ? e : mac_in_bucket(&t->bucket[(h >> 32) & t->mask], key);
+	return &t->bucket[(hash >> 32) & t->mask];
 }
 
-/* @key was seen behind @ref at @now. */
-enum mac_learn mac_learn(struct mac_table *t, uint64_t key, uint32_t ref, uint32_t now,
+static inline bool
+mac_in_bucket(struct mac_bucket *b, uint64_t key, struct mac_found *ret)
+{
+	uint32_t hit = 0;
+
+	/* all four, without a branch: which one it is cannot be foretold */
+	for (uint32_t i = 0; i < MAC_WAYS; i++)
+		hit |= (uint32_t)(atomic_load_explicit(&b->key[i], memory_order_acquire) == key)
+		       << i;
+	if (!hit)
+		return false;
+	ret->bucket = b;
+	ret->way = (uint32_t)__builtin_ctz(hit);
+	/* acquire: not later than the second look at the key; pairs with the stores in mac.c */
+	ret->ref = atomic_load_explicit(&b->ref[ret->way], memory_order_acquire);
+	ret->until = atomic_load_explicit(&b->until[ret->way], memory_order_acquire);
+	return atomic_load_explicit(&b->key[ret->way], memory_order_relaxed) == key;
+}
+
+static inline uint32_t
+mac_owner(const struct mac_found *f)
+{
+	return f->ref & ~MAC_DECLARED;
+}
+
+static inline bool
+mac_valid(const struct mac_found *f, uint32_t now)
+{
+	return f->until >= now || (f->ref & MAC_DECLARED);
+}
+
+/* The entry, however old; ref is 0 without one. @key is not 0, @hash is its hash. Any thread. */
+static inline struct mac_found
+mac_find_hashed(const struct mac_table *t, uint64_t key, uint64_t hash)
+{
+	struct mac_found f;
+
+	if (__builtin_expect(mac_in_bucket(mac_first(t, hash), key, &f), 1))
+		return f;
+	if (!mac_in_bucket(mac_second(t, hash), key, &f))
+		f.ref = 0;
+	return f;
+}
+
+static inline struct mac_found
+mac_find(const struct mac_table *t, uint64_t key)
+{
+	return mac_find_hashed(t, key, mac_hash(t, key));
+}
+
+/* A known address is believed until @until. Its own port's lane; no lock. */
+static inline void
+mac_refresh(const struct mac_found *f, uint32_t until)
+{
+	/* relaxed: at worst a neighbour that took this place in the meantime lives a little longer */
+	atomic_store_explicit(&f->bucket->until[f->way], until, memory_order_relaxed);
+}
+
+/* @key was seen behind @ref, to be believed until @until. With the lock. */
+enum mac_learn mac_learn(struct mac_table *t, uint64_t key, uint32_t ref, uint32_t until,
 			 uint32_t *ret_old);
 
 /*
+ * @key is declared for @ref, for ever. A learnt address gives way: its port (@ref itself, too) is *ret_old,
+ * 0: none did.
+ * With the lock. 0; -EEXIST: declared for another port, *ret_old; -ENOSPC: its places are taken by
+ * declared ones.
+ */
+int mac_declare(struct mac_table *t, uint64_t key, uint32_t ref, uint32_t *ret_old);
+
+/* Frees the entry, if there is one. With the lock. */
+void mac_forget(struct mac_table *t, uint64_t key);
+
+/*
  * Looks at the next @buckets buckets and frees every entry for which @gone says true (and does its
- * book-keeping). Returns how many were freed.
+ * book-keeping). With the lock. Returns how many were freed.
  */
 unsigned int mac_sweep(struct mac_table *t, unsigned int buckets,
-		       bool (*gone)(void *arg, const struct mac_entry *e), void *arg);
+		       bool (*gone)(void *arg, uint64_t key, uint32_t ref, uint32_t until),
+		       void *arg);
+
+/* Calls @each for every address. No lock: one that comes or goes meanwhile may be missed. */
+void mac_walk(const struct mac_table *t,
+	      void (*each)(void *arg, uint64_t key, uint32_t ref, uint32_t until), void *arg);
 
 #endif

@@ -3,9 +3,12 @@
  * corelane-switch: the command line, and the order in which things start and end.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -18,12 +21,14 @@
 #include "base/log.h"
 #include "base/stdio.h"
 #include "vhost-user/eal.h"
+#include "vhost-user/idle.h"
 #include "vhost-user/logsink.h"
 #include "vhost-user/options.h"
 #include "vhost-user/quickstart.h"
 #include "vhost-user/server.h"
 #include "vhost-user/sigbus.h"
 #include "vhost-user/switch.h"
+#include "vhost-user/vhost.h"
 
 /* Both signals that end the switch come through a descriptor; threads made later inherit the mask. */
 static int
@@ -59,35 +64,94 @@ exit_status_for(int r)
 	return r == -ENOMEM || r == -EPERM || r == -EINVAL ? EXIT_REFUSED : EXIT_FAILED;
 }
 
+/* What is constant of each lane. */
+static int
+make_lanes(struct lane_switch *sw, const struct options *o, struct rte_mempool *pool, struct err *e)
+{
+	sw->n_lanes = 0;
+	cpuset_for_each (cpu, &o->eal.cpus) {
+		struct lane *lane = &sw->lane[sw->n_lanes];
+
+		lane->cpu = cpu;
+		lane->node = eal_node(sw->n_lanes++);
+		lane->tsc_hz = rte_get_tsc_hz();
+		lane->pool = pool;
+		lane->shared = o->shared_cpu;
+		lane->wake_fd = -1;
+		if (o->idle_us == 0)
+			continue;
+		lane->idle_tsc = lane->tsc_hz * o->idle_us / 1000000;
+		lane->want = calloc(IDLE_FDS, sizeof(*lane->want));
+		if (!lane->want)
+			return err_sys(e, ENOMEM, "forwarding thread");
+		lane->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (lane->wake_fd < 0)
+			return err_sys(e, errno, "eventfd of a forwarding thread");
+	}
+	return 0;
+}
+
+static void
+free_lanes(struct lane_switch *sw)
+{
+	for (uint32_t i = 0; i < sw->n_lanes; i++) {
+		free(sw->lane[i].want);
+		if (sw->lane[i].wake_fd >= 0)
+			close(sw->lane[i].wake_fd);
+	}
+}
+
+static void
+stop_lanes(struct lane_switch *sw)
+{
+	for (uint32_t i = 0; i < sw->n_lanes; i++) {
+		atomic_store(&sw->lane[i].stop, true);
+		idle_wake(&sw->lane[i]);
+	}
+	eal_join();
+}
+
+static int
+start_lanes(struct lane_switch *sw, const struct options *o, struct err *e)
+{
+	for (uint32_t i = 0; i < sw->n_lanes; i++) {
+		int r = eal_launch(&o->eal, i, lane_run, &sw->lane[i], e);
+
+		if (r < 0) {
+			stop_lanes(sw);
+			return r;
+		}
+		log_info("forwarding on CPU %d", sw->lane[i].cpu);
+	}
+	return 0;
+}
+
 /* With DPDK up and the control socket open. */
 static int
 run(struct lane_switch *sw, struct server *srv, const struct options *o, struct err *e)
 {
 	int r;
 
-	r = make_mac_table(&sw->poller.fwd.mac, o->mac_entries, e);
+	r = make_mac_table(&sw->fwd.mac, o->mac_entries, e);
 	if (r < 0)
 		return r;
+	vhost_use_library(o->library);
 	r = switch_init(sw);
 	if (r == 0)
-		r = sigbus_guard(&sw->poller);
+		r = sigbus_guard(&sw->fwd);
 	if (r < 0)
-		return err_sys(e, -r, "port table");
-	sw->poller.tsc_hz = rte_get_tsc_hz();
-	sw->poller.shared = o->shared_cpu;
+		return err_sys(e, -r, "lists of ports");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warn("memory cannot be locked: %s", strerror(errno));
-	r = eal_launch(&o->eal, poller_run, &sw->poller, e);
+	r = start_lanes(sw, o, e);
 	if (r < 0)
 		goto fini;
-	log_info("polling on CPU %d", o->eal.cpu);
 	r = server_run(srv);
 	if (r < 0)
 		err_sys(e, -r, "control socket");
-	/* ports go while the polling thread still answers, then the thread */
+	/* ports go while the lanes still answer, then the lanes */
 	switch_close_ports(sw);
-	atomic_store(&sw->poller.stop, true);
-	eal_join();
+	stop_lanes(sw);
 fini:
 	switch_fini(sw);
 	return r;
@@ -109,6 +173,7 @@ listen_on(const char *path, int *ret_fd)
 static int
 start(struct lane_switch *sw, struct server *srv, const struct options *o)
 {
+	struct rte_mempool *pool = NULL;
 	struct sysroot root;
 	struct err e = {0};
 	int r;
@@ -117,15 +182,18 @@ start(struct lane_switch *sw, struct server *srv, const struct options *o)
 	if (r < 0)
 		err_sys(&e, -r, "/");
 	if (r == 0) {
-		r = logsink_open(&sw->poller);
+		r = logsink_open();
 		if (r < 0)
 			err_sys(&e, -r, "log of DPDK");
 	}
 	if (r == 0)
-		r = eal_start(&o->eal, &root, &sw->poller.pool, &e);
+		r = eal_start(&o->eal, &root, &pool, &e);
 	if (r == 0) {
-		r = run(sw, srv, o, &e);
-		eal_stop(sw->poller.pool);
+		r = make_lanes(sw, o, pool, &e);
+		if (r == 0)
+			r = run(sw, srv, o, &e);
+		free_lanes(sw);
+		eal_stop(pool);
 	}
 	if (r < 0)
 		log_err("%s", e.text);

@@ -9,21 +9,31 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/util.h"
+#include "vhost-user/lane.h"
 #include "vhost-user/mac.h"
 
-#define MEMORY_MIB  64
-#define MAC_ENTRIES 16384
+#define MEMORY_MIB     64
+#define MAC_ENTRIES    16384
+#define IDLE_DEFAULT   UINT32_MAX
+#define IDLE_SHARED_US 50
+#define IDLE_MAX_US    1000000
 
 static const char usage[] =
-	"usage: corelane-switch --cpu N (--control-fd FD | --control PATH) [options]\n"
-	"  --cpu N             the CPU that the polling thread owns\n"
+	"usage: corelane-switch (--cpu N | --cpus LIST) (--control-fd FD | --control PATH) "
+	"[options]\n"
+	"  --cpu N             the CPU that the forwarding thread owns\n"
+	"  --cpus LIST         several of them, a CPU each; ports are spread over them\n"
 	"  --housekeeping LIST CPUs of all other threads (default: the others that we may use)\n"
 	"  --control-fd FD     a connected control socket; the switch ends when it closes\n"
 	"  --control PATH      listen for control connections here\n"
 	"  --memory MIB        hugepages to take (default 64)\n"
 	"  --node N            NUMA node of that memory (default: any)\n"
-	"  --priority N        SCHED_FIFO priority of the polling thread, 1..98 (default: none)\n"
-	"  --shared-cpu        others run on that CPU too: give it away when no frame waits\n"
+	"  --priority N        SCHED_FIFO priority of these threads, 1..98 (default: none)\n"
+	"  --idle off|TIME     a forwarding thread without frames for so long (50us, 2ms) sleeps\n"
+	"                      until one comes (default: off; with --shared-cpu 50us)\n"
+	"  --shared-cpu        others run on those CPUs too\n"
+	"  --rings own|library whose virtqueues: ours, or DPDK's for comparison (default own)\n"
 	"  --mac-table N       addresses that can be known at once (default 16384)\n"
 	"  --help, --version\n";
 
@@ -51,7 +61,7 @@ number(const char *name, const char *text, long min, long max, long *ret, struct
 	return 0;
 }
 
-/* Every CPU that we may use but the polling one; that one when there is no other. */
+/* Every CPU that we may use but the forwarding threads'; those when there are no others. */
 static int
 default_housekeeping(struct eal_opts *o, struct err *e)
 {
@@ -60,10 +70,10 @@ default_housekeeping(struct eal_opts *o, struct err *e)
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return err_sys(e, errno, "CPUs that this process may use");
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &set) && cpu != o->cpu)
+		if (CPU_ISSET(cpu, &set) && !cpuset_has(&o->cpus, (unsigned int)cpu))
 			cpuset_add(&o->housekeeping, (unsigned int)cpu);
 	if (cpuset_empty(&o->housekeeping))
-		cpuset_add(&o->housekeeping, (unsigned int)o->cpu);
+		o->housekeeping = o->cpus;
 	return 0;
 }
 
@@ -87,8 +97,12 @@ complete(struct options *o, int argc, char **argv, struct err *e)
 		return 0;
 	if (optind < argc)
 		return err_set(e, EINVAL, "unexpected argument: %s", argv[optind]);
-	if (o->eal.cpu < 0)
+	if (cpuset_empty(&o->eal.cpus))
 		return err_set(e, EINVAL, "--cpu is missing; --help lists the options");
+	if (cpuset_count(&o->eal.cpus) > LANES_MAX)
+		return err_set(e, EINVAL, "--cpus: more than %d forwarding threads", LANES_MAX);
+	if (o->idle_us == IDLE_DEFAULT)
+		o->idle_us = o->shared_cpu ? IDLE_SHARED_US : 0;
 	if ((o->control_fd < 0) == !o->control_path)
 		return err_set(e, EINVAL, "give either --control-fd or --control");
 	if (o->control_fd >= 0) {
@@ -101,6 +115,8 @@ complete(struct options *o, int argc, char **argv, struct err *e)
 
 enum opt {
 	OPT_CPU,
+	OPT_CPUS,
+	OPT_IDLE,
 	OPT_HOUSEKEEPING,
 	OPT_FD,
 	OPT_PATH,
@@ -109,12 +125,15 @@ enum opt {
 	OPT_PRIORITY,
 	OPT_MACS,
 	OPT_SHARED,
+	OPT_RINGS,
 	OPT_HELP,
 	OPT_VERSION
 };
 
 static const struct option long_options[] = {
 	{"cpu", required_argument, NULL, OPT_CPU},
+	{"cpus", required_argument, NULL, OPT_CPUS},
+	{"idle", required_argument, NULL, OPT_IDLE},
 	{"housekeeping", required_argument, NULL, OPT_HOUSEKEEPING},
 	{"control-fd", required_argument, NULL, OPT_FD},
 	{"control", required_argument, NULL, OPT_PATH},
@@ -123,6 +142,7 @@ static const struct option long_options[] = {
 	{"priority", required_argument, NULL, OPT_PRIORITY},
 	{"mac-table", required_argument, NULL, OPT_MACS},
 	{"shared-cpu", no_argument, NULL, OPT_SHARED},
+	{"rings", required_argument, NULL, OPT_RINGS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{0},
@@ -141,6 +161,43 @@ static const struct {
 };
 
 static int
+take_rings(struct options *o, struct err *e)
+{
+	o->library = strcmp(optarg, "library") == 0;
+	if (!o->library && strcmp(optarg, "own") != 0)
+		return err_set(e, EINVAL, "--rings %s: neither own nor library", optarg);
+	return 0;
+}
+
+/* "off", or a number of us, ms or s. */
+static int
+take_idle(struct options *o, struct err *e)
+{
+	static const struct {
+		const char *name;
+		uint64_t us;
+	} unit[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}};
+	unsigned long n;
+	char *end;
+
+	if (strcmp(optarg, "off") == 0) {
+		o->idle_us = 0;
+		return 0;
+	}
+	errno = 0;
+	n = strtoul(optarg, &end, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(unit); i++) {
+		if (errno || optarg[0] < '0' || optarg[0] > '9' || strcmp(end, unit[i].name) != 0)
+			continue;
+		if (n < 1 || n > IDLE_MAX_US / unit[i].us)
+			break;
+		o->idle_us = (uint32_t)(n * unit[i].us);
+		return 0;
+	}
+	return err_set(e, EINVAL, "--idle %s: neither off nor a time from 1us to 1s", optarg);
+}
+
+static int
 take(struct options *o, enum opt opt, struct err *e)
 {
 	long v = 0;
@@ -156,9 +213,17 @@ take(struct options *o, enum opt opt, struct err *e)
 	case OPT_SHARED:
 		o->shared_cpu = true;
 		return 0;
+	case OPT_RINGS:
+		return take_rings(o, e);
 	case OPT_PATH:
 		o->control_path = optarg;
 		return 0;
+	case OPT_CPUS:
+		if (cpuset_parse(optarg, &o->eal.cpus) < 0 || cpuset_empty(&o->eal.cpus))
+			return err_set(e, EINVAL, "--cpus %s: not a CPU list like 2,4-5", optarg);
+		return 0;
+	case OPT_IDLE:
+		return take_idle(o, e);
 	case OPT_HOUSEKEEPING:
 		if (cpuset_parse(optarg, &o->eal.housekeeping) < 0 ||
 		    cpuset_empty(&o->eal.housekeeping))
@@ -172,7 +237,7 @@ take(struct options *o, enum opt opt, struct err *e)
 	if (r < 0)
 		return r;
 	if (opt == OPT_CPU)
-		o->eal.cpu = (int)v;
+		cpuset_add(&o->eal.cpus, (unsigned int)v);
 	else if (opt == OPT_FD)
 		o->control_fd = (int)v;
 	else if (opt == OPT_MEMORY)
@@ -190,8 +255,9 @@ int
 options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
 	struct options o = {
-		.eal = {.cpu = -1, .memory_mib = MEMORY_MIB, .node = -1},
+		.eal = {.memory_mib = MEMORY_MIB, .node = -1},
 		.mac_entries = MAC_ENTRIES,
+		.idle_us = IDLE_DEFAULT,
 		.control_fd = -1,
 	};
 	int c, r;

@@ -16,7 +16,9 @@ struct options {
 	struct eal_opts eal;
 	uint32_t mac_entries;
 	bool shared_cpu;
-	int control_fd;           /* or -1 */
+	uint32_t idle_us; /* a forwarding thread spins so long before it sleeps; 0: never sleeps */
+	bool library;     /* DPDK's rings, not our own */
+	int control_fd;   /* or -1 */
 	const char *control_path; /* or NULL; points into argv */
 	bool help, version;
 };

@@ -36,7 +36,10 @@ struct port_ops {
 	 */
 	uint32_t (*put)(struct lane *lane, struct swport *port, uint32_t queue,
 			struct pkt *const *pkt, uint32_t n);
-	/* Called when a round ends: sends what put() collected. NULL: nothing is ever collected. */
+	/*
+	 * Called when a round ends in which this lane put something, with queue 0's lock: sends what
+	 * put() collected. NULL: nothing is ever collected.
+	 */
 	void (*flush)(struct lane *lane, struct swport *port);
 	/*
 	 * Before a thread sleeps: asks for a wake-up when a frame comes and returns an fd to poll, or
@@ -45,6 +48,8 @@ struct port_ops {
 	 */
 	int (*watch)(struct lane *lane, struct swport *port, uint32_t queue);
 	void (*quiet)(struct lane *lane, struct swport *port, uint32_t queue);
+	/* Called once a second by the port's lane, frames or not. NULL: never. */
+	void (*second)(struct lane *lane, struct swport *port);
 };
 
 #endif

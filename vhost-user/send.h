@@ -17,6 +17,16 @@ void send_port(struct lane *lane, struct swport *out, struct pkt *const *pkt, ui
  */
 uint32_t send_put(struct lane *lane, struct swport *out, struct pkt *const *pkt, uint32_t n);
 
+/* A round ends: what put() collected is sent. */
+void send_flush(struct lane *lane);
+
+/* Holds what one lane at a time may touch; @frames are counted as having waited, if they do. */
+void send_lock(struct lane *lane, struct swport_lock *l, uint32_t frames);
+void send_unlock(struct swport_lock *l);
+
+/* What lane->put is to be, among so many lanes. */
+lane_put_fn *send_choose(uint32_t lanes);
+
 /*
  * Makes the head of @pkt @want bytes long (or as long as the frame is), in @to, which has PKT_HEADROOM
  * free bytes before it and @want from it on. What was in the head before is kept as it was.

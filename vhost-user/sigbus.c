@@ -8,21 +8,18 @@
 #include <sys/mman.h>
 
 #include "base/util.h"
-#include "vhost-user/eal.h"
 
 /* A signal handler gets no argument of ours. */
-static struct poller *guarded;
+static struct fwd *guarded;
 
-/* Whose memory that is; only asked on the polling thread, which holds the table of this round. */
+/* Whose memory that is; only asked on a forwarding thread, which holds what it sees now. */
 static struct swport *
 owner_of(uint64_t addr)
 {
-	const struct port_table *t = guarded->fwd.ports;
+	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++) {
+		struct swport *p = guarded->slot[i];
 
-	for (uint32_t i = 0; t && i < t->n; i++) {
-		struct swport *p = t->member[i].port;
-
-		if (atomic_load_explicit(&p->vid, memory_order_acquire) < 0)
+		if (!p || !atomic_load_explicit(&p->ops, memory_order_acquire))
 			continue;
 		for (uint32_t k = 0; k < p->n_regions; k++)
 			if (addr - p->region[k].addr < p->region[k].size)
@@ -55,6 +52,7 @@ static void
 on_sigbus(int sig, siginfo_t *info, void *context)
 {
 	uint64_t addr = (uintptr_t)info->si_addr;
+	struct lane *lane = lane_self();
 	struct swport *p = NULL;
 	int saved = errno;
 
@@ -63,19 +61,19 @@ on_sigbus(int sig, siginfo_t *info, void *context)
 		signal(SIGBUS, SIG_DFL); /* the access is tried again, and ends us with a core */
 		return;
 	}
-	if (eal_on_poll_lcore())
+	if (lane)
 		p = owner_of(addr);
 	if (p)
-		counter_add(&swport_count(p, &guarded->lane)->bad_ring, 1);
+		counter_add(&swport_count(p, lane)->bad_ring, 1);
 	errno = saved;
 }
 
 int
-sigbus_guard(struct poller *poller)
+sigbus_guard(struct fwd *fwd)
 {
 	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
 
-	guarded = poller;
+	guarded = fwd;
 	sigemptyset(&sa.sa_mask);
 	return sigaction(SIGBUS, &sa, NULL) < 0 ? -errno : 0;
 }

@@ -6,12 +6,12 @@
 #ifndef CORELANE_VHOST_USER_SIGBUS_H
 #define CORELANE_VHOST_USER_SIGBUS_H
 
-#include "vhost-user/poll.h"
+#include "vhost-user/forward.h"
 
 /*
  * From now on a page of guest memory that is not there reads as zeros, and its port's bad_guest is
  * counted. Other faults end the process as ever. Once, before the first port. 0 or -errno.
  */
-int sigbus_guard(struct poller *poller);
+int sigbus_guard(struct fwd *fwd);
 
 #endif

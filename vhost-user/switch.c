@@ -5,183 +5,159 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "vhost-user/idle.h"
 #include "vhost-user/vhost.h"
 
-/*
- * Makes the polling thread use the ports that sw->slot holds now. When this returns it has let go of
- * the table before, and of every port that only that table held. -ENOMEM: nothing has changed.
- */
-static int
-publish(struct lane_switch *sw)
-{
-	struct port_table *t = port_table_make(sw->slot, ++sw->serial);
-	const struct port_table *old;
+#define NO_LANE UINT32_MAX
 
-	if (!t)
-		return -ENOMEM;
-	/* release: pairs with the acquire at the start of a round */
-	old = atomic_exchange_explicit(&sw->poller.ports, t, memory_order_acq_rel);
-	rcu_wait(sw->poller.lane.rcu);
-	free((void *)old);
+static struct lane_ports *
+list_of(struct lane_switch *sw, uint32_t lane)
+{
+	struct lane_ports *list;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
+		n += sw->fwd.slot[i] && sw->fwd.slot[i]->lane == lane;
+	list = malloc(sizeof(*list) + n * sizeof(list->port[0]));
+	if (!list)
+		return NULL;
+	list->serial = ++sw->serial;
+	list->n = 0;
+	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
+		if (sw->fwd.slot[i] && sw->fwd.slot[i]->lane == lane)
+			list->port[list->n++] = sw->fwd.slot[i];
+	return list;
+}
+
+int
+switch_publish(struct lane_switch *sw)
+{
+	struct lane_ports *list[LANES_MAX] = {0};
+
+	for (uint32_t i = 0; i < sw->n_lanes; i++) {
+		list[i] = list_of(sw, i);
+		if (!list[i])
+			goto fail;
+	}
+	for (uint32_t i = 0; i < sw->n_lanes; i++) {
+		/* release: pairs with the acquire at the start of a round */
+		list[i] = (struct lane_ports *)atomic_exchange_explicit(&sw->lane[i].ports, list[i],
+									memory_order_acq_rel);
+		idle_wake(&sw->lane[i]);
+	}
+	rcu_wait(sw->rcu);
+	fwd_collect(&sw->fwd);
+	for (uint32_t i = 0; i < sw->n_lanes; i++)
+		free(list[i]);
 	return 0;
+
+fail:
+	for (uint32_t i = 0; i < sw->n_lanes; i++)
+		free(list[i]);
+	return -ENOMEM;
 }
 
 int
 switch_init(struct lane_switch *sw)
 {
-	sw->poller.lane.rcu = rcu_make(1);
-	if (!sw->poller.lane.rcu)
+	sw->rcu = rcu_make(sw->n_lanes);
+	if (!sw->rcu)
 		return -ENOMEM;
-	sw->poller.fwd.lane = &sw->poller.lane;
-	vhost_init(sw->poller.lane.rcu);
-	return publish(sw);
+	for (uint32_t i = 0; i < sw->n_lanes; i++) {
+		sw->lane[i].number = i;
+		sw->lane[i].lanes = sw->n_lanes;
+		sw->lane[i].rcu = sw->rcu;
+		sw->lane[i].fwd = &sw->fwd;
+		sw->lane[i].domains = &sw->domains;
+	}
+	vhost_init(sw->rcu);
+	return switch_publish(sw);
 }
 
-static struct swport *
-find(struct lane_switch *sw, const char *name)
+struct swport *
+switch_find(struct lane_switch *sw, const char *name)
 {
 	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
-		if (sw->slot[i] && strcmp(sw->slot[i]->cfg.name, name) == 0)
-			return sw->slot[i];
+		if (sw->fwd.slot[i] && strcmp(sw->fwd.slot[i]->cfg.name, name) == 0)
+			return sw->fwd.slot[i];
 	return NULL;
 }
 
-static int
-free_slot(const struct lane_switch *sw)
+int
+switch_make_chains(struct swport *p, struct switch_chains *ret, struct err *e)
 {
-	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
-		if (!sw->slot[i])
-			return (int)i;
-	return -ENOSPC;
-}
+	struct switch_chains c = {0};
+	int r = 0;
 
-/* Never 0, and never that of a port that the address table may still name. */
-static uint32_t
-new_ref(struct lane_switch *sw, int slot)
-{
-	sw->generation = (sw->generation + 1) & (UINT32_MAX >> SWITCH_SLOT_BITS);
-	if (sw->generation == 0)
-		sw->generation = 1;
-	return sw->generation << SWITCH_SLOT_BITS | (uint32_t)slot;
-}
-
-static int
-add(void *arg, const struct port_cfg *cfg, struct err *e)
-{
-	struct lane_switch *sw = arg;
-	int slot = free_slot(sw);
-	struct swport *p;
-	int r;
-
-	if (find(sw, cfg->name))
-		return err_set(e, EEXIST, "port %s: the name is taken", cfg->name);
-	if (slot < 0)
-		return err_set(e, ENOSPC, "port %s: all %u ports are in use", cfg->name,
-			       SWITCH_PORTS_MAX);
-	p = swport_make(cfg, new_ref(sw, slot), 1);
-	if (!p)
-		return err_sys(e, ENOMEM, "port %s", cfg->name);
-	r = domain_join(&sw->domains, cfg, NULL, &p->member, e);
+	for (int i = 0; i < CHAIN_SIDES && r == 0; i++)
+		r = chain_make(p, (enum chain_side)i, p->chain[i], &c.side[i], e);
 	if (r < 0)
-		goto free_port;
-	swport_refresh(p);
-	sw->slot[slot] = p;
-	if (publish(sw) < 0) {
-		r = err_sys(e, ENOMEM, "port %s", cfg->name);
-		goto leave;
-	}
-	r = vhost_open(p, e);
-	if (r < 0)
-		goto unpublish;
-	log_info("port %s: added, network %s, vlan %u, socket %s", cfg->name, cfg->network,
-		 cfg->vlan, cfg->socket);
-	return 0;
-
-unpublish:
-	sw->slot[slot] = NULL;
-	if (publish(sw) < 0)
-		return r; /* no memory: the port stays, unconnected, rather than dangle */
-leave:
-	sw->slot[slot] = NULL;
-	domain_leave(&sw->domains, &p->member);
-free_port:
-	free(p);
+		switch_free_chains(&c);
+	else
+		*ret = c;
 	return r;
 }
 
-static int
-remove_port(void *arg, const char *name, struct err *e)
+void
+switch_free_chains(struct switch_chains *c)
 {
-	struct lane_switch *sw = arg;
-	struct swport *p = find(sw, name);
-
-	if (!p)
-		return err_set(e, ENOENT, "port %s: no such port", name);
-	sw->slot[p->ref & SWITCH_SLOT_MASK] = NULL;
-	if (publish(sw) < 0) {
-		sw->slot[p->ref & SWITCH_SLOT_MASK] = p;
-		return err_sys(e, ENOMEM, "port %s", name);
-	}
-	vhost_close(p);
-	domain_leave(&sw->domains, &p->member);
-	log_info("port %s: removed", name);
-	free(p);
-	return 0;
+	for (int i = 0; i < CHAIN_SIDES; i++)
+		chain_free(c->side[i]);
 }
-
-static int
-stats(void *arg, const char *name, struct port_cfg *ret_cfg, struct port_stats *ret_stats,
-      struct err *e)
-{
-	const struct swport *p = find(arg, name);
-
-	if (!p)
-		return err_set(e, ENOENT, "port %s: no such port", name);
-	*ret_cfg = p->cfg;
-	swport_stats(p, ret_stats);
-	return 0;
-}
-
-static bool
-next(void *arg, uint32_t *at, struct port_cfg *ret_cfg, struct port_stats *ret_stats)
-{
-	const struct lane_switch *sw = arg;
-
-	for (; *at < SWITCH_PORTS_MAX; (*at)++) {
-		const struct swport *p = sw->slot[*at];
-
-		if (!p)
-			continue;
-		*ret_cfg = p->cfg;
-		swport_stats(p, ret_stats);
-		(*at)++;
-		return true;
-	}
-	return false;
-}
-
-const struct ctl_ops switch_ctl_ops = {
-	.add = add,
-	.remove = remove_port,
-	.stats = stats,
-	.next = next,
-};
 
 void
-switch_close_ports(struct lane_switch *sw)
+switch_use_chains(struct lane_switch *sw, struct swport *p, const struct switch_chains *c)
 {
-	struct err e = {0};
+	struct switch_chains old;
 
-	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
-		if (sw->slot[i] && remove_port(sw, sw->slot[i]->cfg.name, &e) < 0)
-			log_err("%s", e.text);
+	for (int i = 0; i < CHAIN_SIDES; i++)
+		/* release: pairs with the lanes' acquire */
+		old.side[i] =
+			atomic_exchange_explicit(&p->chain[i], c->side[i], memory_order_acq_rel);
+	/* a lane looks for stages that want every round when its list is a new one */
+	if (switch_publish(sw) < 0)
+		rcu_wait(sw->rcu);
+	switch_free_chains(&old);
+}
+
+int
+switch_rechain(struct lane_switch *sw, struct swport *p, struct err *e)
+{
+	struct switch_chains c;
+	int r = switch_make_chains(p, &c, e);
+
+	if (r == 0)
+		switch_use_chains(sw, p, &c);
+	return r;
+}
+
+int
+switch_move(struct lane_switch *sw, struct swport *p, uint32_t lane)
+{
+	uint32_t before = p->lane;
+
+	if (before == lane)
+		return 0;
+	/* in between nobody serves it, for the time of a round: its frames wait in its rings */
+	p->lane = NO_LANE;
+	if (switch_publish(sw) < 0) {
+		p->lane = before;
+		return -ENOMEM;
+	}
+	p->lane = lane;
+	if (switch_publish(sw) == 0)
+		return 0;
+	p->lane = before;
+	return switch_publish(sw) < 0 ? -ENOMEM : 0;
 }
 
 void
 switch_fini(struct lane_switch *sw)
 {
-	free((void *)atomic_exchange(&sw->poller.ports, NULL));
-	rcu_free(sw->poller.lane.rcu);
-	mac_table_fini(&sw->poller.fwd.mac);
+	for (uint32_t i = 0; i < sw->n_lanes; i++)
+		free((void *)atomic_exchange(&sw->lane[i].ports, NULL));
+	fwd_collect(&sw->fwd);
+	domains_fini(&sw->domains);
+	rcu_free(sw->rcu);
+	mac_table_fini(&sw->fwd.mac);
 }

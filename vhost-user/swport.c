@@ -6,6 +6,30 @@
 
 #include "base/util.h"
 
+static uint64_t
+mac_bytes(const uint8_t mac[6])
+{
+	uint64_t v = 0;
+
+	memcpy(&v, mac, 6);
+	return v;
+}
+
+/* In place: an address that stays is never missing, even while others change. */
+static void
+refresh_own(struct swport *p)
+{
+	uint64_t own[PORT_MACS_MAX + 1] = {0};
+	uint32_t n = 0;
+
+	if (mac_bytes(p->cfg.mac))
+		own[n++] = mac_bytes(p->cfg.mac);
+	for (uint32_t i = 0; i < PORT_MACS_MAX && mac_bytes(p->cfg.static_mac[i]); i++)
+		own[n++] = mac_bytes(p->cfg.static_mac[i]);
+	for (uint32_t i = 0; i < ARRAY_SIZE(own); i++)
+		p->own[i] = own[i];
+}
+
 void
 swport_refresh(struct swport *p)
 {
@@ -27,6 +51,7 @@ swport_refresh(struct swport *p)
 	p->mac_limit = c->mac_limit;
 	for (int i = 0; i < 3; i++)
 		p->storm_rate[i] = c->storm[i];
+	refresh_own(p);
 	p->domain = p->member.untagged;
 	p->domain_of = p->member.of;
 }
@@ -44,6 +69,7 @@ swport_make(const struct port_cfg *cfg, uint32_t ref, uint32_t lanes)
 	p->ref = ref;
 	p->lanes = lanes;
 	p->vid = -1;
+	p->node = -1;
 	swport_refresh(p);
 	return p;
 }
@@ -73,7 +99,8 @@ swport_stats(const struct swport *p, struct port_stats *ret)
 	for (uint32_t i = 0; i < p->lanes; i++)
 		add_counters(ret, &p->count[i]);
 	ret->drops[DROP_SHAPED] += atomic_load_explicit(&p->shaped_away, memory_order_relaxed);
-	ret->macs = atomic_load_explicit(&p->macs, memory_order_relaxed);
+	ret->macs = atomic_load_explicit(&p->macs, memory_order_relaxed) +
+		    atomic_load_explicit(&p->declared, memory_order_relaxed);
 	ret->connected = atomic_load_explicit(&p->ops, memory_order_relaxed) != NULL ||
 			 atomic_load_explicit(&p->vid, memory_order_relaxed) >= 0;
 	ret->connects = atomic_load_explicit(&p->connects, memory_order_relaxed);

@@ -55,10 +55,10 @@ struct swport_counters { /* as struct port_stats */
 /* The last decision for this port's frames: most bursts have one source and one destination. */
 struct swport_cache {
 	uint64_t head;    /* frame bytes 0..7 */
-	uint32_t rest;    /* frame bytes 8..11 */
-	uint32_t verdict; /* enum fwd_verdict */
+	uint64_t tail;    /* frame bytes 8..13 */
 	uint64_t version; /* of the address table */
-	struct swport *out;
+	uint32_t domain;
+	uint32_t verdict; /* forward.h */
 };
 
 struct lane;
@@ -83,6 +83,7 @@ struct swport {
 	void *backing;                        /* what ops work on; constant while up */
 	_Atomic uint32_t rx_mask;             /* queue pairs that we may take from */
 	_Atomic uint32_t tx_mask;             /* queue pairs that we may put into */
+	_Atomic uint32_t takes; /* of frames left unfinished: offload.h; constant while up */
 
 	/*
 	 * Control thread: changed while frames flow (SWITCH_OP_SET), so lanes look at single atomics
@@ -104,21 +105,26 @@ struct swport {
 	_Atomic uint32_t mac_limit;     /* as port_cfg; 0: none */
 	_Atomic uint32_t storm_rate[3]; /* as port_cfg */
 	_Atomic uint32_t lane;          /* number of the lane that serves it */
+	_Atomic uint64_t
+		own[PORT_MACS_MAX + 1]; /* declared addresses, as in mac_key(); 0 ends them */
 
 	/* attach */
 	_Atomic int vid;                                 /* vhost's device number; -1: none */
 	struct swport_region region[SWITCH_REGIONS_MAX]; /* constant while up */
 	uint32_t n_regions;
-	bool packed; /* its rings are; constant while up */
+	_Atomic int node; /* of its memory; -1: unknown */
+	bool packed;      /* its rings are; constant while up */
 	_Atomic uint64_t connects;
 	_Atomic uint64_t bad_messages;
 
 	/* under the address table's lock */
-	_Atomic uint32_t macs; /* learnt addresses behind it */
+	_Atomic uint32_t macs;     /* learnt addresses behind it */
+	_Atomic uint32_t declared; /* addresses that the table holds as declared for it */
 
 	/* its lane; another one only after rcu_wait() */
 	struct swport_cache cache __attribute__((aligned(64)));
 	uint64_t last_frame;              /* TSC */
+	counter_t busy;                   /* TSC ticks spent on its frames */
 	uint32_t hushed_rx, hushed_tx;    /* queues whose guest was told not to kick */
 	uint32_t stuck;                   /* receive queues found stuck, counted once */
 	uint64_t polled[PORT_QUEUES_MAX]; /* frames taken a queue, for the stuck check */
@@ -131,7 +137,8 @@ struct swport {
 
 	/* control thread; name, network, socket, kind and queues never change */
 	struct port_cfg cfg __attribute__((aligned(64)));
-	struct membership member; /* its domains */
+	struct membership member;     /* its domains */
+	bool pinned;                  /* to its lane, by hand */
 	_Atomic uint64_t shaped_away; /* waited in a shaper that was taken away */
 	struct watch *watch; /* filters, mirror, capture, trace (watch.h); NULL: none of them */
 

@@ -25,25 +25,13 @@ require(bool truth, const char *what)
 	abort();
 }
 
-/* A switch with room for two ports and a forwarding table. */
+/* A switch with room for two ports, and a forwarding table. */
 struct model {
+	struct lane lane;
 	struct fwd f;
-	struct swport *slot[SWITCH_PORTS_MAX];
-	struct port_table *table;
+	struct swport *slot[2];
 	unsigned int replies;
 };
-
-static void
-publish(struct model *m)
-{
-	static uint64_t serial;
-	struct port_table *t = port_table_make(m->slot, ++serial);
-
-	require(t != NULL, "memory");
-	fwd_round(&m->f, t);
-	free(m->table);
-	m->table = t;
-}
 
 static struct swport **
 find(struct model *m, const char *name)
@@ -68,7 +56,14 @@ add(void *sw, const struct port_cfg *cfg, struct err *e)
 		return err_set(e, ENOSPC, "full");
 	m->slot[at] = swport_make(cfg, 1u << SWITCH_SLOT_BITS | at, 1);
 	require(m->slot[at] != NULL, "memory");
-	publish(m);
+	m->slot[at]->domain = 1;
+	if (fwd_add(&m->f, m->slot[at], e) < 0) {
+		require(e->text[0] != '\0', "words");
+		fwd_collect(&m->f);
+		free(m->slot[at]);
+		m->slot[at] = NULL;
+		return -e->code;
+	}
 	return 0;
 }
 
@@ -83,7 +78,8 @@ remove_port(void *sw, const char *name, struct err *e)
 		return err_set(e, ENOENT, "no such port");
 	gone = *p;
 	*p = NULL;
-	publish(m);
+	fwd_remove(&m->f, gone);
+	fwd_collect(&m->f);
 	free(gone);
 	return 0;
 }
@@ -132,22 +128,30 @@ reply(void *client, const struct switch_reply *r)
 static void
 forward(struct model *m, const uint8_t *data, size_t size)
 {
-	struct swport *out = NULL;
+	struct pkt pkt = {.domain = 1, .len = (uint32_t)size}, *all = &pkt;
 	uint8_t frame[2048] = {0};
 	uint32_t verdict;
+	uint64_t bytes;
+	uint16_t each[PKT_BURST];
 
 	if (!m->slot[0])
 		return;
 	memcpy(frame, data, MIN_OF(size, sizeof(frame)));
+	pkt.head = frame;
+	pkt.head_len = PKT_HEAD;
 	for (int again = 0; again < 2; again++) {
-		verdict = fwd_decide(&m->f, m->slot[0], frame, (uint32_t)size, &out);
-		require(verdict < FWD_DROP + DROP_CAUSES, "a verdict that exists");
-		require((verdict == FWD_TO) == (out != NULL), "a port exactly when it goes to one");
+		bool same = fwd_remembered(&m->lane, m->slot[0], &all, 1, &verdict, &bytes);
+
+		fwd_decide(&m->lane, m->slot[0], &all, 1, each);
+		require(each[0] < FWD_KINDS, "a verdict that exists");
+		require(each[0] >= SWITCH_PORTS_MAX || (each[0] < 2 && m->slot[each[0]]),
+			"a port that exists");
+		require(!same || verdict == each[0], "what is remembered is what is decided");
 	}
 	if (size <= sizeof(frame))
 		flow_hash(data, (uint32_t)size);
 	fwd_tick(&m->f);
-	fwd_age(&m->f);
+	fwd_age(&m->lane);
 }
 
 int
@@ -162,7 +166,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct switch_req req;
 
 	require(mac_table_init(&m.f.mac, MAC_TABLE_MIN, 1, 3) == 0, "memory");
-	publish(&m);
+	m.lane.fwd = &m.f;
 	while (size >= sizeof(req)) {
 		memcpy(&req, data, sizeof(req));
 		data += sizeof(req);
@@ -172,9 +176,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(m.replies > 0, "every request is answered");
 	}
 	forward(&m, data, size);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
+		if (m.slot[i])
+			fwd_remove(&m.f, m.slot[i]);
 		free(m.slot[i]);
-	free(m.table);
+	}
+	fwd_collect(&m.f);
 	mac_table_fini(&m.f.mac);
 	return 0;
 }

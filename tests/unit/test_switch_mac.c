@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "vhost-user/mac.h"
 
@@ -54,15 +56,15 @@ test_learn_find(void **state)
 	uint64_t v = t.version;
 	uint32_t old = 77;
 
-	assert_null(mac_find(&t, key_of(1)));
+	assert_int_equal(mac_find(&t, key_of(1)).ref, 0);
 	assert_int_equal(mac_learn(&t, key_of(1), REF_A, 10, &old), MAC_NEW);
 	assert_int_not_equal(t.version, v);
-	assert_non_null(mac_find(&t, key_of(1)));
-	assert_int_equal(mac_find(&t, key_of(1))->ref, REF_A);
-	assert_int_equal(mac_find(&t, key_of(1))->seen, 10);
-	assert_null(mac_find(&t, key_of(2)));
+	assert_int_not_equal(mac_find(&t, key_of(1)).ref, 0);
+	assert_int_equal(mac_find(&t, key_of(1)).ref, REF_A);
+	assert_int_equal(mac_find(&t, key_of(1)).until, 10);
+	assert_int_equal(mac_find(&t, key_of(2)).ref, 0);
 	/* the same address in another domain is another address */
-	assert_null(mac_find(&t, mac_key(UINT64_C(0x020000000001), 2)));
+	assert_int_equal(mac_find(&t, mac_key(UINT64_C(0x020000000001), 2)).ref, 0);
 	assert_int_equal(old, 77);
 }
 
@@ -75,7 +77,7 @@ test_refresh_keeps_version(void **state)
 	assert_int_equal(mac_learn(&t, key_of(1), REF_A, 10, &old), MAC_NEW);
 	v = t.version;
 	assert_int_equal(mac_learn(&t, key_of(1), REF_A, 20, &old), MAC_KNOWN);
-	assert_int_equal(mac_find(&t, key_of(1))->seen, 20);
+	assert_int_equal(mac_find(&t, key_of(1)).until, 20);
 	assert_int_equal(t.version, v); /* no answer has changed */
 }
 
@@ -89,7 +91,7 @@ test_move(void **state)
 	v = t.version;
 	assert_int_equal(mac_learn(&t, key_of(1), REF_B, 11, &old), MAC_MOVED);
 	assert_int_equal(old, REF_A);
-	assert_int_equal(mac_find(&t, key_of(1))->ref, REF_B);
+	assert_int_equal(mac_find(&t, key_of(1)).ref, REF_B);
 	assert_int_not_equal(t.version, v);
 }
 
@@ -116,8 +118,8 @@ count_ref(uint32_t ref)
 	uint32_t n = 0;
 
 	for (uint32_t b = 0; b <= t.mask; b++)
-		for (int i = 0; i < MAC_BUCKET_ENTRIES; i++)
-			n += t.bucket[b].e[i].key && t.bucket[b].e[i].ref == ref;
+		for (int i = 0; i < MAC_WAYS; i++)
+			n += t.bucket[b].key[i] && t.bucket[b].ref[i] == ref;
 	return n;
 }
 
@@ -130,7 +132,7 @@ test_all_that_was_asked_for_fits(void **state)
 	assert_int_equal(fill(REF_A, 0, 1024, &refused), 1024);
 	assert_int_equal(refused, 0);
 	for (uint32_t i = 0; i < 1024; i++)
-		assert_non_null(mac_find(&t, key_of(i)));
+		assert_int_not_equal(mac_find(&t, key_of(i)).ref, 0);
 }
 
 /* A port that floods addresses pushes out its own, never a neighbour's. */
@@ -144,7 +146,7 @@ test_flooding_hurts_only_the_flooder(void **state)
 	assert_true(before <= 2048 - 100);
 	assert_int_equal(count_ref(REF_B), 100);
 	for (uint32_t i = 0; i < 100; i++)
-		assert_non_null(mac_find(&t, key_of(1000000 + i)));
+		assert_int_not_equal(mac_find(&t, key_of(1000000 + i)).ref, 0);
 	assert_true(count_ref(REF_A) <= 2048 - 100);
 }
 
@@ -157,39 +159,40 @@ test_full_refuses(void **state)
 	assert_int_equal(count_ref(REF_A), 2048);
 	/* a newcomer finds two buckets full of somebody else's */
 	assert_int_equal(mac_learn(&t, key_of(5000000), REF_B, 1, &old), MAC_FULL);
-	assert_null(mac_find(&t, key_of(5000000)));
+	assert_int_equal(mac_find(&t, key_of(5000000)).ref, 0);
 	/* the owner replaces its own, and the table does not grow */
 	assert_int_equal(mac_learn(&t, key_of(5000000), REF_A, 1, &old), MAC_REPLACED);
-	assert_non_null(mac_find(&t, key_of(5000000)));
+	assert_int_not_equal(mac_find(&t, key_of(5000000)).ref, 0);
 	assert_int_equal(count_ref(REF_A), 2048);
 }
 
 static void
 test_replacement_takes_the_oldest(void **state)
 {
-	struct mac_bucket *b = &t.bucket[0];
 	uint32_t old, n = 0, oldest = UINT32_MAX;
+	struct mac_bucket *b;
 	uint64_t key;
 
 	for (uint32_t i = 0; i <= t.mask; i++)
-		for (int k = 0; k < MAC_BUCKET_ENTRIES; k++)
-			t.bucket[i].e[k] = (struct mac_entry){.key = key_of(n++),
-							      .ref = REF_A,
-							      .seen = 100 + n % 4};
+		for (int k = 0; k < MAC_WAYS; k++) {
+			t.bucket[i].key[k] = key_of(n++);
+			t.bucket[i].ref[k] = REF_A;
+			t.bucket[i].until[k] = 100 + n % 4;
+		}
 	key = key_of(9000000);
 	assert_int_equal(mac_learn(&t, key, REF_A, 500, &old), MAC_REPLACED);
-	b = &t.bucket[mac_hash(&t, key) & t.mask];
-	for (int k = 0; k < MAC_BUCKET_ENTRIES; k++)
-		oldest = b->e[k].seen < oldest ? b->e[k].seen : oldest;
+	b = mac_first(&t, mac_hash(&t, key));
+	for (int k = 0; k < MAC_WAYS; k++)
+		oldest = b->until[k] < oldest ? b->until[k] : oldest;
 	assert_int_not_equal(oldest, 100);
-	assert_int_equal(mac_find(&t, key)->seen, 500);
+	assert_int_equal(mac_find(&t, key).until, 500);
 }
 
 static bool
-is_ref_a(void *arg, const struct mac_entry *e)
+is_ref_a(void *arg, uint64_t key, uint32_t ref, uint32_t until)
 {
 	++*(unsigned int *)arg;
-	return e->ref == REF_A;
+	return ref == REF_A;
 }
 
 static void
@@ -214,6 +217,85 @@ test_sweep(void **state)
 	assert_int_equal(t.version, v);
 }
 
+/* A declared address is its port's: nobody learns it away, nothing pushes it out, no time ends it. */
+static void
+test_declared(void **state)
+{
+	uint32_t refused, old = 0;
+	struct mac_found f;
+
+	assert_int_equal(mac_learn(&t, key_of(1), REF_B, 5, &old), MAC_NEW);
+	assert_int_equal(mac_declare(&t, key_of(1), REF_A, &old), 0);
+	assert_int_equal(old, REF_B); /* who had learnt it */
+	assert_int_equal(mac_declare(&t, key_of(1), REF_A, &old), 0);
+	assert_int_equal(mac_declare(&t, key_of(1), REF_B, &old), -EEXIST);
+	assert_int_equal(old, REF_A);
+	assert_int_equal(mac_learn(&t, key_of(1), REF_B, 900, &old), MAC_HELD);
+	assert_int_equal(mac_learn(&t, key_of(1), REF_A, 900, &old), MAC_KNOWN);
+	f = mac_find(&t, key_of(1));
+	assert_int_equal(mac_owner(&f), REF_A);
+	assert_true(mac_valid(&f, 1u << 30));
+	fill(REF_A, 1000, 100000, &refused);
+	fill(REF_B, 200000, 100000, &refused);
+	f = mac_find(&t, key_of(1));
+	assert_int_equal(f.ref, REF_A | MAC_DECLARED);
+	/* and finds a place in a table that others have filled */
+	assert_int_equal(mac_declare(&t, key_of(900000), REF_B, &old), 0);
+	assert_int_equal(old, REF_A);
+	mac_forget(&t, key_of(1));
+	assert_int_equal(mac_find(&t, key_of(1)).ref, 0);
+	assert_int_equal(mac_learn(&t, key_of(1), REF_A, 5, &old), MAC_NEW);
+}
+
+/* Two threads: one moves and replaces addresses, the other never sees one behind a wrong port. */
+struct race {
+	_Atomic bool stop;
+	_Atomic uint64_t looks;
+	uint64_t wrong;
+};
+
+static void *
+look(void *arg)
+{
+	struct race *r = arg;
+
+	while (!atomic_load(&r->stop)) {
+		r->looks++;
+		for (uint32_t i = 0; i < 64; i++) {
+			struct mac_found f = mac_find(&t, key_of(i));
+
+			/* even addresses are only ever behind even numbers */
+			r->wrong += f.ref && (mac_owner(&f) & 1) != (i & 1);
+		}
+	}
+	return NULL;
+}
+
+static void
+test_readers_need_no_lock(void **state)
+{
+	struct race r = {0};
+	uint32_t old;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, look, &r), 0);
+	while (r.looks == 0)
+		sched_yield();
+	for (uint32_t n = 0; n < 200000; n++) {
+		uint32_t i = n * 7 % 64;
+
+		mac_lock(&t);
+		if (n % 3)
+			mac_learn(&t, key_of(i), 0x200 + 2 * (n % 5) + (i & 1), n, &old);
+		else
+			mac_forget(&t, key_of(i));
+		mac_unlock(&t);
+	}
+	atomic_store(&r.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(r.wrong, 0);
+}
+
 int
 main(void)
 {
@@ -228,6 +310,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_full_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replacement_takes_the_oldest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_declared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_readers_need_no_lock, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
