@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
 
@@ -172,8 +173,10 @@ let_go(const struct handover_ops *ops, void *sw, int sock, struct give *g, uint3
        struct err *e)
 {
 	uint32_t taken = 0;
-	int r = ops->halt(sw, e);
+	int r;
 
+	g->shared->halt_ns = clock_now_ns();
+	r = ops->halt(sw, e);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < g->own->n_ports; i++) {
@@ -290,7 +293,7 @@ take_ports(const struct handover_ops *ops, void *sw, const struct handover_state
 
 static int
 exchange(const struct handover_ops *ops, void *sw, int sock, struct take *t,
-	 struct handover_port *own, uint32_t *ret_ports, struct err *e)
+	 struct handover_port *own, uint32_t *ret_ports, uint64_t *ret_us, struct err *e)
 {
 	uint32_t n = ops->ports(sw, own, HANDOVER_PORTS_MAX);
 	struct message m;
@@ -316,6 +319,7 @@ exchange(const struct handover_ops *ops, void *sw, int sock, struct take *t,
 	if (r < 0)
 		return r;
 	*ret_ports = m.n;
+	*ret_us = (clock_now_ns() - t->state->halt_ns) / 1000;
 	/* The old one waits for this or for our end. */
 	(void)say(sock, DONE, m.n, -1);
 	return 0;
@@ -323,7 +327,7 @@ exchange(const struct handover_ops *ops, void *sw, int sock, struct take *t,
 
 int
 handover_take(const struct handover_ops *ops, void *sw, int sock, uint32_t *ret_ports,
-	      struct err *e)
+	      uint64_t *ret_us, struct err *e)
 {
 	struct handover_port *own = calloc(HANDOVER_PORTS_MAX, sizeof(*own));
 	struct take t = {.fd = -1};
@@ -331,7 +335,7 @@ handover_take(const struct handover_ops *ops, void *sw, int sock, uint32_t *ret_
 
 	r = own ? take_make(&t, e) : err_sys(e, ENOMEM, "hand-over");
 	if (r == 0)
-		r = exchange(ops, sw, sock, &t, own, ret_ports, e);
+		r = exchange(ops, sw, sock, &t, own, ret_ports, ret_us, e);
 	if (r < 0)
 		refuse(sock, e);
 	take_free(&t);

@@ -54,8 +54,8 @@ struct handover_mac {
 
 struct handover_state {
 	uint32_t n_ports; /* the new switch */
-	uint32_t n_macs, max_macs;
-	uint32_t reserved;
+	uint32_t max_macs;
+	uint64_t halt_ns; /* the old switch: CLOCK_MONOTONIC when it began to stop */
 	struct handover_port port[HANDOVER_PORTS_MAX];
 	struct handover_mac mac[]; /* max_macs */
 };
@@ -89,10 +89,10 @@ int handover_give(const struct handover_ops *ops, void *sw, int sock, uint32_t *
 		  struct err *e);
 
 /*
- * The new switch's part. 0: it serves. -errno in words: it must end (and if the old one had stopped
+ * The new switch's part. 0: it serves, and nothing was served for *ret_us. -errno in words: it must end (and if the old one had stopped
  * already, a switch is to be started in the ordinary way).
  */
 int handover_take(const struct handover_ops *ops, void *sw, int sock, uint32_t *ret_ports,
-		  struct err *e);
+		  uint64_t *ret_us, struct err *e);
 
 #endif

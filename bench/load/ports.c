@@ -26,7 +26,9 @@ static const char usage[] =
 	"                              vlan=N      access ports of this VLAN\n"
 	"                              dressed=1   with every feature that a port can have\n"
 	"       corelane-ports CONTROL stats                       (one JSON line a port)\n"
-	"       corelane-ports CONTROL stop\n";
+	"       corelane-ports CONTROL stop\n"
+	"       corelane-ports CONTROL upgrade NEW          hands all ports over to the switch at "
+	"NEW\n";
 
 /* @fd goes along, unless -1. */
 static int
@@ -236,6 +238,41 @@ print_stats(int sock)
 	return r < 0 ? r : -reply.error;
 }
 
+/* The new switch says when its connections are set up; then the old one is told to let go. */
+static int
+upgrade(int sock, const char *path)
+{
+	struct switch_req req = request(SWITCH_OP_HANDOVER);
+	struct switch_reply reply;
+	int pair[2], new = -1, r;
+
+	r = fdmsg_pair(pair);
+	if (r < 0)
+		return r;
+	r = fdmsg_connect(path, SOCK_SEQPACKET, &new);
+	if (r == 0)
+		r = ask_with(new, &req, pair[1], &reply);
+	if (r == 0 && reply.text[0])
+		fprintf(stderr, "corelane-ports: %s: %s\n", path, reply.text);
+	if (r == 0 && (reply.error || !reply.more))
+		r = reply.error ? -reply.error : -EPROTO;
+	if (r == 0)
+		r = ask_with(sock, &req, pair[0], &reply);
+	if (r == 0)
+		r = answered("the old switch", &reply);
+	if (r == 0)
+		r = ask(new, NULL, &reply);
+	if (r == 0)
+		r = answered("the new switch", &reply);
+	if (r == 0)
+		printf("{\"handed_over\": %u}\n", reply.n);
+	if (new >= 0)
+		close(new);
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -255,6 +292,8 @@ main(int argc, char **argv)
 		r = add_ports(sock, &wish, argv + 5, argc - 5);
 	else if (r == 0 && strcmp(argv[2], "stats") == 0)
 		r = print_stats(sock);
+	else if (r == 0 && strcmp(argv[2], "upgrade") == 0 && argc == 4)
+		r = upgrade(sock, argv[3]);
 	else if (r == 0 && strcmp(argv[2], "stop") == 0)
 		r = ask(sock, &stop, &reply);
 	else if (r == 0)

@@ -132,6 +132,7 @@ struct side {
 	struct fake f;
 	int sock, r;
 	uint32_t ports;
+	uint64_t us;
 	struct err e;
 };
 
@@ -150,7 +151,7 @@ run_take(void *arg)
 {
 	struct side *s = arg;
 
-	s->r = handover_take(&ops, &s->f, s->sock, &s->ports, &s->e);
+	s->r = handover_take(&ops, &s->f, s->sock, &s->ports, &s->us, &s->e);
 	shutdown(s->sock, SHUT_RDWR);
 	return NULL;
 }
