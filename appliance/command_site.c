@@ -45,8 +45,8 @@ apply(struct command *cmd, const json_t *request)
 }
 
 static const char *const apply_keys[] = {"file", NULL};
-static const char *const switch_keys[] = {"op",   "port", "direction", "count",
-					  "lane", "rule", "skip",      NULL};
+static const char *const switch_keys[] = {"op",   "port", "direction", "count", "lane",
+					  "rule", "skip", "program",   NULL};
 
 const struct site_action command_site_actions[] = {
 	{"apply", apply_keys, apply, "the switch has not done it"},

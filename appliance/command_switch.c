@@ -8,7 +8,7 @@
 
 #include "appliance/command_priv.h"
 #include "appliance/port_json.h"
-#include "appliance/switchd.h"
+#include "appliance/switchd_upgrade.h"
 #include "config/near.h"
 #include "config/rule.h"
 #include "config/text.h"
@@ -96,7 +96,7 @@ static const struct question questions[] = {
 	{"trace", SWITCH_OP_TRACE, NEEDS_PORT, NULL, NULL},
 	{"traced", SWITCH_OP_TRACED, NEEDS_PORT, "traces", add_traces},
 	{"capture", SWITCH_OP_CAPTURE, NEEDS_PORT | NEEDS_FD, NULL, NULL},
-	{"release", SWITCH_OP_RELEASE, NEEDS_PORT, NULL, NULL},
+	{"release", SWITCH_OP_RELEASE, NEEDS_PORT, "counts", add_counts},
 	{"move", SWITCH_OP_MOVE, NEEDS_PORT, NULL, NULL},
 };
 
@@ -242,6 +242,46 @@ take_numbers(struct command *cmd, const struct question *q, const json_t *reques
 	return true;
 }
 
+static void
+on_upgraded(void *arg, bool ok, unsigned int ports, const char *words)
+{
+	struct command *cmd = arg;
+	const char *said = words ? words : "";
+
+	cmd->gone = NULL;
+	if (!ok)
+		command_fail(cmd, "refused", "switch: %s", said);
+	else
+		command_finish(cmd,
+			       json_pack("{s:b, s:o}", "ok", 1, "text",
+					 json_sprintf("upgraded: %u ports were handed over%s%s",
+						      ports, said[0] ? "; " : "", said)));
+}
+
+static void
+upgrade_let_go(struct command *cmd)
+{
+	switchd_upgrade_forget(cmd->all->sw);
+}
+
+static void
+upgrade(struct command *cmd, const json_t *request)
+{
+	const json_t *v = json_object_get(request, "program");
+	const char *program = json_string_value(v);
+	struct err e = {0};
+
+	if (v && (!program || program[0] != '/')) {
+		command_fail(cmd, "invalid", "program is not an absolute path");
+		return;
+	}
+	cmd->gone = upgrade_let_go;
+	if (switchd_upgrade(cmd->all->sw, cmd->all->vnf, program, on_upgraded, cmd, &e) < 0) {
+		cmd->gone = NULL;
+		command_fail(cmd, "refused", "%s", e.text);
+	}
+}
+
 void
 command_switch(struct command *cmd, const json_t *request)
 {
@@ -252,6 +292,10 @@ command_switch(struct command *cmd, const json_t *request)
 	struct switch_req req = {0};
 	int r, fd;
 
+	if (name && strcmp(name, "upgrade") == 0 && cmd->all->sw) {
+		upgrade(cmd, request);
+		return;
+	}
 	if (!q) {
 		command_fail(cmd, "invalid", "there is no op %s of the switch%s",
 			     name ? text_quote(name, quoted) : "like that", near_hint(&near, hint));

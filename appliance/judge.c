@@ -92,7 +92,8 @@ judge_vnf(const struct site *before, const struct site *after, const char *name,
 	if (strncmp(key, ".switch.", 8) != 0)
 		return vnf_again;
 	key += 8;
-	if (strcmp(key, "queues") == 0 || strcmp(key, "mac") == 0)
+	/* What the guest was told of its NIC when it started. */
+	if (strcmp(key, "queues") == 0 || strcmp(key, "mac") == 0 || strcmp(key, "offload") == 0)
 		return vnf_again;
 	if (strcmp(key, "network") == 0 && mtu_differs(a, b))
 		return mtu_told;

@@ -90,11 +90,11 @@ static const struct cli_verb verbs[] = {
 	 verb_apply},
 	{"diff", "FILE|DIR", false, 0, "dov",
 	 "tells what apply would change, and what it would refuse", verb_diff},
-	{"switch", "list | ACTION [ARGUMENTS]", false, 15, "dnov",
+	{"switch", "list | ACTION [ARGUMENTS]", false, 15, "dnSov",
 	 "asks the switch of a running site: ACTION is list, show PORT, macs [PORT], lanes, "
 	 "networks,\n"
 	 "      rules PORT [in|out], trace PORT, capture PORT FILE [filter KEY=VALUE...],\n"
-	 "      move PORT LANE",
+	 "      move PORT LANE, upgrade",
 	 verb_switch},
 	{"help", "COMMAND", true, 0, "", "explains the commands", verb_help},
 	{"version", NULL, false, 0, "", "prints the version", verb_version},

@@ -73,10 +73,14 @@ release(const char *folder, const char *port)
 	json_t *answer = NULL;
 	int status =
 		verb_switch_ask(folder, "release", json_pack("{s:s}", "port", port), -1, &answer);
-	const char *text = json_string_value(json_object_get(answer, "text"));
+	const json_t *c;
+	size_t i;
 
-	if (status == EXIT_OK && text && strcmp(text, "done") != 0)
-		log_info("%s", text);
+	/* On standard error: the frames may be on standard output. */
+	json_array_foreach(json_object_get(answer, "counts"), i, c)
+		fprintf(stderr, "%s %" JSON_INTEGER_FORMAT "\n",
+			json_string_value(json_object_get(c, "name")),
+			json_integer_value(json_object_get(c, "packets")));
 	json_decref(answer);
 	return status;
 }

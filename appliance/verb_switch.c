@@ -380,6 +380,25 @@ move(const struct cli_args *args, const char *folder)
 	return status == EXIT_OK ? show(args, answer, print_done) : status;
 }
 
+static int
+upgrade(const struct cli_args *args, const char *folder)
+{
+	json_t *extra = json_object(), *answer;
+	char *program = args->switch_program ? realpath(args->switch_program, NULL) : NULL;
+	int status = EXIT_INVALID;
+
+	if (args->switch_program && !program) {
+		log_err("%s: %s", args->switch_program, strerror(errno));
+		json_decref(extra);
+		return EXIT_INVALID;
+	}
+	if (program)
+		json_object_set_new(extra, "program", json_string(program));
+	free(program);
+	status = verb_switch_ask(folder, "upgrade", extra, -1, &answer);
+	return status == EXIT_OK ? show(args, answer, print_done) : status;
+}
+
 static const struct {
 	const char *name;
 	unsigned int min, max; /* arguments behind it */
@@ -395,6 +414,7 @@ static const struct {
 	{"trace", 1, 1, "PORT", verb_trace},
 	{"capture", 2, CLI_MORE_MAX, "PORT FILE [filter KEY=VALUE...]", verb_capture},
 	{"move", 2, 2, "PORT LANE", move},
+	{"upgrade", 0, 0, "[--switch PATH]", upgrade},
 };
 
 int
