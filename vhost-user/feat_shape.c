@@ -142,6 +142,7 @@ round_(struct lane *lane, struct swport *port, void *state)
 
 	while (let_go(lane, port, s->store, &r) == PKT_BURST)
 		;
+	lane->awake |= s->store->waiting != 0;
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include "vhost-user/feat_ip.h"
 #include "vhost-user/feat_police.h"
+#include "vhost-user/feat_shape.h"
 #include "vhost-user/feat_vlan.h"
 #include "vhost-user/lane.h"
 #include "vhost-user/trace.h"
@@ -28,6 +29,7 @@ static const struct feature *const features[] = {
 	&feat_police_out,
 	&feat_vlan_out,
 	&feat_capture_out,
+	&feat_shape, /* last: what waits is as it will leave */
 	NULL,
 };
 
