@@ -77,10 +77,23 @@ split_peek(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *p
 	return peek(lane, port, queue, pkt, n, ring_split_peek);
 }
 
+/* Notes whether any of them is to be finished by somebody. */
+static inline uint32_t
+unfinished(struct lane *lane, const struct pkt *pkt, uint32_t n)
+{
+	uint32_t flags = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		flags |= pkt[i].flags;
+	lane->unfinished = flags & PKT_OFFLOAD;
+	return n;
+}
+
 static uint32_t
 split_peek_off(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *pkt, uint32_t n)
 {
-	return peek(lane, port, queue, pkt, n, ring_split_peek_off);
+	n = peek(lane, port, queue, pkt, n, ring_split_peek_off);
+	return unfinished(lane, pkt, n);
 }
 
 static uint32_t
@@ -92,7 +105,8 @@ packed_peek(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *
 static uint32_t
 packed_peek_off(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *pkt, uint32_t n)
 {
-	return peek(lane, port, queue, pkt, n, ring_packed_peek_off);
+	n = peek(lane, port, queue, pkt, n, ring_packed_peek_off);
+	return unfinished(lane, pkt, n);
 }
 
 static void

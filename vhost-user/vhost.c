@@ -15,15 +15,20 @@
 #include "vhost-user/vhost_attach.h"
 
 /*
- * Not offered: whatever would make a frame more than its bytes (checksums to finish, segments to
- * cut). Frames are plain, so they can be looked at and moved as they are. Virtio 1.2, 5.1.3.
+ * Offered only to ports that are declared so: whatever makes a frame more than its bytes (checksums to
+ * finish, segments to cut). Virtio 1.2, 5.1.3.
  */
 #define OFFLOADS                                                                                   \
-	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_GSO |  \
+	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM |                             \
 	 1ull << VIRTIO_NET_F_GUEST_TSO4 | 1ull << VIRTIO_NET_F_GUEST_TSO6 |                       \
-	 1ull << VIRTIO_NET_F_GUEST_ECN | 1ull << VIRTIO_NET_F_GUEST_UFO |                         \
-	 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6 |                         \
-	 1ull << VIRTIO_NET_F_HOST_ECN | 1ull << VIRTIO_NET_F_HOST_UFO)
+	 1ull << VIRTIO_NET_F_GUEST_ECN | 1ull << VIRTIO_NET_F_HOST_TSO4 |                         \
+	 1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN)
+/*
+ * Never: UDP fragmentation is no more in Linux either, GSO was before all the others. (Segments of UDP,
+ * USO, are not in DPDK's list, and it refuses a driver that chose something else.)
+ */
+#define OFFLOADS_OLD                                                                               \
+	(1ull << VIRTIO_NET_F_GSO | 1ull << VIRTIO_NET_F_GUEST_UFO | 1ull << VIRTIO_NET_F_HOST_UFO)
 
 /*
  * DPDK's callbacks carry a device number and nothing of ours, so the registry is this file's one
@@ -35,7 +40,7 @@ static struct {
 	bool library;                                /* not our own rings */
 	struct swport *port[SWITCH_PORTS_MAX];       /* open ones, by slot */
 	struct swport *device[RTE_MAX_VHOST_DEVICE]; /* by device number */
-} reg = {.lock = PTHREAD_MUTEX_INITIALIZER, .library = true};
+} reg = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void
 vhost_init(struct rcu *rcu)
@@ -223,11 +228,14 @@ delist(struct swport *p)
 
 /* What our own rings cannot do, and what they can beside what DPDK's do. */
 static int
-offer(const char *path)
+offer(const char *path, bool offloads)
 {
 	uint64_t protocol = 0;
 
-	if (rte_vhost_driver_disable_features(path, OFFLOADS) < 0)
+	/* DPDK's bursts would have to be told what to make of them: without */
+	offloads = offloads && !reg.library;
+	if (rte_vhost_driver_disable_features(path, offloads ? OFFLOADS_OLD
+							     : OFFLOADS | OFFLOADS_OLD) < 0)
 		return -EIO;
 	if (reg.library)
 		return 0;
@@ -260,7 +268,8 @@ vhost_open(struct swport *p, struct err *e)
 		return err_set(e, EIO, "port %s: DPDK takes no more vhost-user sockets",
 			       p->cfg.name);
 	}
-	if (offer(path) < 0 || rte_vhost_driver_callback_register(path, &callbacks) < 0 ||
+	if (offer(path, p->cfg.offload) < 0 ||
+	    rte_vhost_driver_callback_register(path, &callbacks) < 0 ||
 	    rte_vhost_driver_start(path) < 0) {
 		vhost_close(p);
 		return err_set(e, EIO, "port %s: vhost-user socket %s cannot be started",

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "vhost-user/offload.h"
 #include "vhost-user/port_vhost.h"
 
 /* vhost-user protocol, "Front-end message types" */
@@ -204,6 +205,7 @@ settle(struct swport *p, int vid)
 			masks[i % 2] |= 1u << i / 2;
 	}
 	p->packed = features >> VIRTIO_F_RING_PACKED & 1;
+	atomic_store_explicit(&p->takes, offload_takes(features), memory_order_relaxed);
 	atomic_store_explicit(&p->tx_mask, masks[0], memory_order_relaxed);
 	atomic_store_explicit(&p->rx_mask, masks[1], memory_order_relaxed);
 	/* release: pairs with the lanes' acquire; all of the above comes first */
