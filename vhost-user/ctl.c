@@ -113,6 +113,20 @@ ask(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *clien
 		c->ops->ask(c->sw, req, reply, client);
 }
 
+static void
+hand_over(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
+{
+	struct switch_reply r = ctl_make_reply(req);
+	struct err e = {0};
+
+	if (!c->handover) {
+		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
+		ctl_answer(&r, &e, reply, client);
+	} else if (c->handover(c->handover_arg, req, c->fd ? *c->fd : -1, reply, client)) {
+		c->stop = true;
+	}
+}
+
 void
 ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *client)
 {
@@ -134,6 +148,9 @@ ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void
 	case SWITCH_OP_STOP:
 		c->stop = true;
 		ctl_answer(&r, &e, reply, client);
+		return;
+	case SWITCH_OP_HANDOVER:
+		hand_over(c, req, reply, client);
 		return;
 	case SWITCH_OP_MACS:
 	case SWITCH_OP_LANES:

@@ -46,6 +46,13 @@ struct ctl {
 	const struct ctl_ops *ops;
 	void *sw;
 	bool stop; /* a client asked the switch to end */
+	/*
+	 * SWITCH_OP_HANDOVER; NULL: not known here. @sock: came with it; -1: none. Answers by itself. true:
+	 * another switch has taken over, and this one is to end.
+	 */
+	bool (*handover)(void *arg, const struct switch_req *req, int sock, ctl_reply_fn reply,
+			 void *client);
+	void *handover_arg;
 	/* The descriptor that came with the request; NULL: none. Who keeps it sets it to -1. */
 	int *fd;
 };

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/stdio.h"
 #include "vhost-user/eal.h"
+#include "vhost-user/handover_switch.h"
 #include "vhost-user/idle.h"
 #include "vhost-user/logsink.h"
 #include "vhost-user/options.h"
@@ -28,6 +29,7 @@
 #include "vhost-user/server.h"
 #include "vhost-user/sigbus.h"
 #include "vhost-user/switch.h"
+#include "vhost-user/vhost_attach.h"
 #include "vhost-user/vhost.h"
 
 /* Both signals that end the switch come through a descriptor; threads made later inherit the mask. */
@@ -115,7 +117,10 @@ static int
 start_lanes(struct lane_switch *sw, const struct options *o, struct err *e)
 {
 	for (uint32_t i = 0; i < sw->n_lanes; i++) {
-		int r = eal_launch(&o->eal, i, lane_run, &sw->lane[i], e);
+		int r;
+
+		atomic_store(&sw->lane[i].stop, false);
+		r = eal_launch(&o->eal, i, lane_run, &sw->lane[i], e);
 
 		if (r < 0) {
 			stop_lanes(sw);
@@ -126,12 +131,42 @@ start_lanes(struct lane_switch *sw, const struct options *o, struct err *e)
 	return 0;
 }
 
+/* What a hand-over needs of this file. */
+struct lanes {
+	struct lane_switch *sw;
+	const struct options *o;
+};
+
+static int
+lanes_start(void *arg, struct err *e)
+{
+	const struct lanes *l = arg;
+
+	return start_lanes(l->sw, l->o, e);
+}
+
+static void
+lanes_stop(void *arg)
+{
+	const struct lanes *l = arg;
+
+	stop_lanes(l->sw);
+}
+
 /* With DPDK up and the control socket open. */
 static int
 run(struct lane_switch *sw, struct server *srv, const struct options *o, struct err *e)
 {
+	struct lanes lanes = {sw, o};
+	struct handover h = {.sw = sw,
+			     .lanes = {lanes_start, lanes_stop, &lanes},
+			     .library = o->library,
+			     .waiting = o->takeover};
 	int r;
 
+	srv->ctl.handover = handover_handle;
+	srv->ctl.handover_arg = &h;
+	attach_stage(o->takeover);
 	r = make_mac_table(&sw->fwd.mac, o->mac_entries, e);
 	if (r < 0)
 		return r;
@@ -143,7 +178,7 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 		return err_sys(e, -r, "lists of ports");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warn("memory cannot be locked: %s", strerror(errno));
-	r = start_lanes(sw, o, e);
+	r = o->takeover ? 0 : start_lanes(sw, o, e);
 	if (r < 0)
 		goto fini;
 	r = server_run(srv);

@@ -34,6 +34,7 @@ static const char usage[] =
 	"                      until one comes (default: off; with --shared-cpu 50us)\n"
 	"  --shared-cpu        others run on those CPUs too\n"
 	"  --rings own|library whose virtqueues: ours, or DPDK's for comparison (default own)\n"
+	"  --takeover          serve nothing until another switch has handed its ports over\n"
 	"  --mac-table N       addresses that can be known at once (default 16384)\n"
 	"  --help, --version\n";
 
@@ -126,6 +127,7 @@ enum opt {
 	OPT_MACS,
 	OPT_SHARED,
 	OPT_RINGS,
+	OPT_TAKEOVER,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -143,6 +145,7 @@ static const struct option long_options[] = {
 	{"mac-table", required_argument, NULL, OPT_MACS},
 	{"shared-cpu", no_argument, NULL, OPT_SHARED},
 	{"rings", required_argument, NULL, OPT_RINGS},
+	{"takeover", no_argument, NULL, OPT_TAKEOVER},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{0},
@@ -212,6 +215,9 @@ take(struct options *o, enum opt opt, struct err *e)
 		return 0;
 	case OPT_SHARED:
 		o->shared_cpu = true;
+		return 0;
+	case OPT_TAKEOVER:
+		o->takeover = true;
 		return 0;
 	case OPT_RINGS:
 		return take_rings(o, e);

@@ -18,6 +18,7 @@ struct options {
 	bool shared_cpu;
 	uint32_t idle_us; /* a forwarding thread spins so long before it sleeps; 0: never sleeps */
 	bool library;     /* DPDK's rings, not our own */
+	bool takeover;    /* nothing is served until it has taken over from another switch */
 	int control_fd;   /* or -1 */
 	const char *control_path; /* or NULL; points into argv */
 	bool help, version;

@@ -106,3 +106,26 @@ swport_stats(const struct swport *p, struct port_stats *ret)
 	ret->connects = atomic_load_explicit(&p->connects, memory_order_relaxed);
 	ret->bad_guest += atomic_load_explicit(&p->bad_messages, memory_order_relaxed);
 }
+
+void
+swport_count_on(struct swport *p, const struct port_stats *before)
+{
+	struct swport_counters *c = &p->count[0];
+
+	counter_add(&c->rx_packets, before->rx_packets);
+	counter_add(&c->rx_bytes, before->rx_bytes);
+	counter_add(&c->tx_packets, before->tx_packets);
+	counter_add(&c->tx_bytes, before->tx_bytes);
+	counter_add(&c->flooded, before->flooded);
+	counter_add(&c->learned, before->learned);
+	counter_add(&c->moved, before->moved);
+	counter_add(&c->aged, before->aged);
+	counter_add(&c->not_learned, before->not_learned);
+	counter_add(&c->yellow, before->yellow);
+	for (int i = 0; i < DROP_CAUSES; i++)
+		counter_add(&c->drops[i], before->drops[i]);
+	counter_add(&c->bad_ring, before->bad_guest);
+	/* a hand-over is no interruption: this connection is the one that was there */
+	if (before->connects)
+		atomic_fetch_add_explicit(&p->connects, before->connects - 1, memory_order_relaxed);
+}

@@ -160,4 +160,7 @@ void swport_refresh(struct swport *p);
 /* A consistent enough copy of the counters, all lanes together. Any thread. */
 void swport_stats(const struct swport *p, struct port_stats *ret);
 
+/* Counts on from what another switch counted for this port. Before a lane serves it. */
+void swport_count_on(struct swport *p, const struct port_stats *before);
+
 #endif
