@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -38,6 +39,7 @@ struct layout {
 	uint64_t features;
 	uint32_t pieces; /* at most, of one buffer */
 	bool tables;     /* sometimes */
+	bool stops;      /* the rings are stopped and started again on the way */
 	uint32_t small;  /* receive buffers are that small; 0: hold any frame */
 };
 
@@ -111,6 +113,13 @@ offer_buffers(struct player *g, const struct layout *l)
 	eventfd_write(g->kick_fd, 1);
 }
 
+/* Where the driver knows the device to be, as SET_VRING_BASE has it. */
+static uint32_t
+base_of(const struct driver *d)
+{
+	return d->used | (d->packed && d->used_wrap ? 0x8000u : 0);
+}
+
 static void
 send_ring(struct player *g, uint32_t i, const struct driver *d)
 {
@@ -121,12 +130,52 @@ send_ring(struct player *g, uint32_t i, const struct driver *d)
 	m.addr.driver = (uintptr_t)driver_avail(d);
 	m.addr.device = (uintptr_t)driver_used(d);
 	require(vhost_set_state(&g->vhost, VHOST_SET_VRING_NUM, i, SIZE) == 0 &&
-			vhost_set_state(&g->vhost, VHOST_SET_VRING_BASE, i,
-					d->packed ? 0x80008000u : 0) == 0 &&
+			vhost_set_state(&g->vhost, VHOST_SET_VRING_BASE, i, base_of(d)) == 0 &&
 			vhost_send(&g->vhost, &m, -1) == 0 &&
 			vhost_set_fd(&g->vhost, VHOST_SET_VRING_KICK, i, g->kick_fd) == 0 &&
 			vhost_set_fd(&g->vhost, VHOST_SET_VRING_CALL, i, g->call_fd) == 0,
 		"setting ring %u up", i);
+}
+
+/* Stops ring @i; the switch says where it was, which is where it is. */
+static void
+stop(struct player *g, uint32_t i, const struct driver *d)
+{
+	struct vhost_msg m = {.request = VHOST_GET_VRING_BASE,
+			      .flags = 1,
+			      .size = sizeof(m.state),
+			      .state = {.index = i}};
+	const size_t bytes = VHOST_HEAD_BYTES + sizeof(m.state);
+
+	require(send(g->vhost.fd, &m, bytes, 0) == (ssize_t)bytes &&
+			recv(g->vhost.fd, &m, bytes, MSG_WAITALL) == (ssize_t)bytes,
+		"stopping ring %u", i);
+	require(m.request == VHOST_GET_VRING_BASE && m.state.index == i &&
+			m.state.num == base_of(d),
+		"ring %u stopped at %#x, not at %#x", i, m.state.num, base_of(d));
+}
+
+static void
+reap(struct player *g)
+{
+	struct driver_used u;
+
+	while (driver_get(&g->tx, &u))
+		;
+	require(!g->tx.confused, "a buffer came back that was not sent");
+}
+
+static void
+restart(struct world *w, struct player *g, int n)
+{
+	uint64_t connects = world_stats(w, &w->guest[n]).connects;
+
+	reap(g);
+	stop(g, 0, &g->rx);
+	stop(g, 1, &g->tx);
+	send_ring(g, 0, &g->rx);
+	send_ring(g, 1, &g->tx);
+	expect_stat(w, &w->guest[n], connects, connects + 1);
 }
 
 static void
@@ -192,16 +241,6 @@ end(struct player *g)
 	close(g->mem_fd);
 	close(g->kick_fd);
 	close(g->call_fd);
-}
-
-static void
-reap(struct player *g)
-{
-	struct driver_used u;
-
-	while (driver_get(&g->tx, &u))
-		;
-	require(!g->tx.confused, "a buffer came back that was not sent");
 }
 
 /* Sends @len bytes of @frame_bytes in a buffer of some layout. */
@@ -301,7 +340,7 @@ mark(struct player *a, struct player *b, const struct layout *l, struct record *
 static void
 exchange(struct world *w, const struct layout *l, struct record *r)
 {
-	static uint8_t bytes[LONGEST];
+	static uint8_t bytes[LONGEST], got[RECEIVED];
 	static struct player a, b;
 	uint32_t seed = 7;
 
@@ -311,6 +350,8 @@ exchange(struct world *w, const struct layout *l, struct record *r)
 	put_frame(&b, l, &seed, bytes, 60);
 	eventfd_write(b.kick_fd, 1);
 	expect_stat(w, &w->guest[0], tx_packets, 1);
+	while (take_frame(&a, l, r, got) < 0)
+		usleep(1000);
 	for (uint8_t batch = 0; batch < BATCHES; batch++) {
 		for (int i = 0; i < BATCH; i++) {
 			uint32_t len = make_frame(&seed, bytes);
@@ -322,6 +363,10 @@ exchange(struct world *w, const struct layout *l, struct record *r)
 		mark(&a, &b, l, r, (uint8_t)(2 * batch + 1));
 		offer_buffers(&b, l);
 		reap(&a);
+		if (l->stops && batch % 8 == 3) {
+			restart(w, &a, 0);
+			restart(w, &b, 1);
+		}
 	}
 	require(r->frames > BATCHES * BATCH / 2, "only %u frames came", r->frames);
 	expect_stat(w, &w->guest[1], drops[DROP_RING_FULL], 0);
@@ -397,10 +442,16 @@ differ_everything(struct world *w)
 						(uint64_t)w->packed << VIRTIO_F_IN_ORDER});
 }
 
+static void
+differ_stopped(struct world *w)
+{
+	compare(w, &(struct layout){.pieces = 4, .stops = true});
+}
+
 static const struct scenario scenarios[] = {
 	{"differ-plain", differ_plain},           {"differ-chains", differ_chains},
 	{"differ-tables", differ_tables},         {"differ-merged", differ_merged},
-	{"differ-everything", differ_everything},
+	{"differ-everything", differ_everything}, {"differ-stopped", differ_stopped},
 };
 
 int
