@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include <rte_eth_bond.h>
+#include <rte_eth_bond_8023ad.h>
 #include <rte_ethdev.h>
 #include <rte_version.h>
 
@@ -13,11 +14,11 @@
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
 #define BOND_ADD    rte_eth_bond_member_add
 #define BOND_REMOVE rte_eth_bond_member_remove
-#define BOND_ACTIVE rte_eth_bond_active_members_get
+#define BOND_INFO   rte_eth_bond_8023ad_member_info
 #else
 #define BOND_ADD    rte_eth_bond_slave_add
 #define BOND_REMOVE rte_eth_bond_slave_remove
-#define BOND_ACTIVE rte_eth_bond_active_slaves_get
+#define BOND_INFO   rte_eth_bond_8023ad_slave_info
 #endif
 
 static void
@@ -31,6 +32,7 @@ static int
 take_members(struct eth_dev *d, const struct port_cfg *cfg, struct err *e)
 {
 	d->members = 0;
+	d->primary = 0;
 	for (int i = 0; i < PORT_MEMBERS_MAX && cfg->device[i][0]; i++) {
 		int r = eth_dev_probe(cfg->device[i], cfg->mtu, &d->member[i], e);
 
@@ -52,7 +54,7 @@ settle(const struct eth_dev *d, const struct port_cfg *cfg)
 		if (BOND_ADD(d->id, d->member[i]) != 0)
 			return -EINVAL;
 	if (cfg->bond_mode == BOND_ACTIVE_BACKUP)
-		rte_eth_bond_primary_set(d->id, d->member[0]);
+		rte_eth_bond_primary_set(d->id, d->member[d->primary]);
 	else /* a flow keeps to a member, flows between the same stations spread */
 		rte_eth_bond_xmit_policy_set(d->id, BALANCE_XMIT_POLICY_LAYER34);
 	r = rte_eth_bond_link_monitoring_set(d->id, BOND_LINK_MS);
@@ -97,16 +99,34 @@ bond_free(struct eth_dev *d)
 	give_back(d);
 }
 
-uint32_t
-bond_active(const struct eth_dev *d)
+/* LACP has agreed on it with the partner: IEEE 802.1AX, actor state. */
+static bool
+agreed(const struct eth_dev *d, int member)
 {
-	uint16_t active[RTE_MAX_ETHPORTS];
-	int n = BOND_ACTIVE(d->id, active, RTE_MAX_ETHPORTS);
-	uint32_t bits = 0;
+	const uint8_t both = STATE_COLLECTING | STATE_DISTRIBUTING;
+	struct BOND_INFO info = {0};
 
-	for (int i = 0; i < n; i++)
-		for (int k = 0; k < d->members; k++)
-			if (active[i] == d->member[k])
-				bits |= 1u << k;
-	return bits;
+	return BOND_INFO(d->id, d->member[member], &info) == 0 &&
+	       (info.actor_state & both) == both && !(info.actor_state & STATE_DEFAULTED);
+}
+
+uint32_t
+bond_watch(struct eth_dev *d)
+{
+	bool backup = rte_eth_bond_mode_get(d->id) == BONDING_MODE_ACTIVE_BACKUP;
+	uint32_t up = 0, first;
+
+	for (int i = 0; i < d->members; i++) {
+		struct rte_eth_link link = {0};
+
+		if (rte_eth_link_get_nowait(d->member[i], &link) == 0 && link.link_status &&
+		    (backup || agreed(d, i)))
+			up |= 1u << i;
+	}
+	if (backup && up && !(up & 1u << d->primary)) {
+		first = (uint32_t)__builtin_ctz(up);
+		if (rte_eth_bond_primary_set(d->id, d->member[first]) == 0)
+			d->primary = (uint16_t)first;
+	}
+	return up;
 }

@@ -6,6 +6,8 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_bus_pci.h>
@@ -20,13 +22,21 @@
 
 /* A full ring each way, as much again in rings of others that frames went to, and a burst or two. */
 #define POOL_A_QUEUE (4 * ETH_DESCRIPTORS)
+#define POOL_XDP     (3 * 2048)      /* net_af_xdp fills a ring of 2,048 before it begins */
+#define POOL_PACKET  ETH_DESCRIPTORS /* net_af_packet copies, and keeps none */
 #define POOL_CACHE   128
 #define TAGS_LEN     8 /* a frame is longer than its MTU by a header and up to two tags */
 #define HEADER_LEN   14
+#define FCS_LEN      4
 
-/* What net_af_packet wants in a frame of its ring before the bytes: TPACKET2_HDRLEN, rounded up. */
-#define PACKET_RING_HEAD 96
-#define PACKET_RING_SIZE (1u << 20)
+/*
+ * net_af_packet's ring of frames, which its defaults make for 1,500 bytes. Larger ones hold MTU_MAX and
+ * the ring's own header; two of them fill whole pages. Its buffers must hold what a ring's frame can.
+ */
+#define PACKET_ARGS_SMALL "framesz=2048,blocksz=4096,framecnt=512"
+#define PACKET_ARGS_JUMBO "framesz=10240,blocksz=20480,framecnt=128"
+#define PACKET_MTU_SMALL  1800
+#define PACKET_ROOM_JUMBO 10240
 
 /* The virtual devices that an uplink may be; anything else that DPDK could make is not for YAML. */
 static const struct {
@@ -123,19 +133,15 @@ eth_dev_present(const char *device)
 	return !name[0] || if_nametoindex(name) != 0;
 }
 
-/* net_af_packet is made for frames of 1,500 bytes and shuts out longer ones unless told. */
 static void
 complete_args(const char *device, uint16_t mtu, char *ret, size_t size)
 {
-	uint32_t frame = 2048;
+	bool packet = strncmp(device, "net_af_packet", 13) == 0 && !strstr(device, "framesz=");
 
-	snprintf(ret, size, "%s", device);
-	if (strncmp(device, "net_af_packet", 13) != 0 || strstr(device, "framesz="))
-		return;
-	while (frame < (uint32_t)mtu + HEADER_LEN + TAGS_LEN + PACKET_RING_HEAD)
-		frame *= 2;
-	snprintf(ret, size, "%s,framesz=%u,blocksz=%u,framecnt=%u", device, frame,
-		 frame < 4096 ? 4096 : frame, PACKET_RING_SIZE / frame);
+	snprintf(ret, size, "%s%s%s", device, packet ? "," : "",
+		 !packet                   ? ""
+		 : mtu <= PACKET_MTU_SMALL ? PACKET_ARGS_SMALL
+					   : PACKET_ARGS_JUMBO);
 }
 
 int
@@ -186,9 +192,12 @@ eth_dev_remove(uint16_t id)
 }
 
 static int
-make_pool(struct eth_dev *d, const char *name, int node, struct err *e)
+make_pool(struct eth_dev *d, const char *name, const char *driver, int node, struct err *e)
 {
-	uint32_t n = POOL_A_QUEUE * d->queues - 1;
+	uint32_t a_queue = strcmp(driver, "net_af_xdp") == 0      ? POOL_XDP
+			   : strcmp(driver, "net_af_packet") == 0 ? POOL_PACKET
+								  : POOL_A_QUEUE;
+	uint32_t n = a_queue * d->queues - 1;
 
 	d->pool = rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0,
 					  (uint16_t)(d->room + RTE_PKTMBUF_HEADROOM), node);
@@ -219,6 +228,8 @@ make_conf(struct eth_dev *d, const struct rte_eth_dev_info *info, uint16_t mtu)
 		else
 			d->room = len;
 	}
+	if (mtu > PACKET_MTU_SMALL && strcmp(info->driver_name, "net_af_packet") == 0)
+		d->room = PACKET_ROOM_JUMBO;
 	if (d->chains_out)
 		conf.txmode.offloads |= chains;
 	if (d->queues > 1 && info->flow_type_rss_offloads) {
@@ -246,18 +257,55 @@ make_queues(const struct eth_dev *d, int node)
 	return r;
 }
 
+static uint16_t
+mtu_of(const struct rte_eth_dev_info *info)
+{
+	uint32_t mtu = info->max_mtu ? info->max_mtu : UINT16_MAX, frame = info->max_rx_pktlen;
+
+	if (frame > HEADER_LEN + FCS_LEN && frame - HEADER_LEN - FCS_LEN < mtu)
+		mtu = frame - HEADER_LEN - FCS_LEN;
+	return (uint16_t)mtu;
+}
+
+/*
+ * What a driver says of frames is not always so: net_af_packet claims 1,518 bytes whatever its ring was
+ * made for. There it is the kernel's interface that counts.
+ */
+static int
+set_mtu(uint16_t id, uint16_t mtu)
+{
+	struct ifreq req = {0};
+	struct rte_eth_dev_info info;
+	uint16_t has = 0;
+	int r = rte_eth_dev_get_mtu(id, &has), fd;
+
+	if (r == 0 && has == mtu)
+		return 0;
+	r = rte_eth_dev_info_get(id, &info);
+	if (r == 0 && mtu <= mtu_of(&info)) {
+		r = rte_eth_dev_set_mtu(id, mtu);
+		return r == -ENOTSUP && has >= mtu ? 0 : r;
+	}
+	if (r < 0 || !if_indextoname(info.if_index, req.ifr_name))
+		return -EINVAL;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	req.ifr_mtu = mtu;
+	r = ioctl(fd, SIOCSIFMTU, &req) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
 /* What not every driver can: then the device is as it is. */
 static int
 finish(struct eth_dev *d, uint16_t mtu)
 {
 	struct rte_ether_addr mac = {0};
-	uint16_t has = 0;
 	int r;
 
-	r = rte_eth_dev_get_mtu(d->id, &has);
-	if (r == 0 && has != mtu)
-		r = rte_eth_dev_set_mtu(d->id, mtu);
-	if (r < 0 && r != -ENOTSUP && has < mtu)
+	r = set_mtu(d->id, mtu);
+	if (r < 0)
 		return r;
 	r = rte_eth_dev_start(d->id);
 	if (r < 0)
@@ -277,16 +325,19 @@ eth_dev_start(struct eth_dev *d, const char *name, uint16_t mtu, struct err *e)
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
 	int node = rte_eth_dev_socket_id(d->id), r;
+	uint16_t takes;
 
 	r = rte_eth_dev_info_get(d->id, &info);
 	if (r < 0)
 		return err_sys(e, -r, "the device tells nothing of itself");
-	if (info.max_mtu && mtu > info.max_mtu)
-		return err_set(e, EINVAL, "mtu %u: the device takes at most %u", mtu, info.max_mtu);
+	takes = mtu_of(&info);
+	if (mtu > takes && strcmp(info.driver_name, "net_af_packet") != 0)
+		return err_set(e, EINVAL, "mtu %u: the device takes at most %u", mtu, takes);
 	d->queues = (uint16_t)MIN_OF(d->queues, MIN_OF(info.max_rx_queues, info.max_tx_queues));
 	d->has_link = *info.dev_flags & RTE_ETH_DEV_INTR_LSC;
 	conf = make_conf(d, &info, mtu);
-	r = make_pool(d, name, node, e);
+	conf.rxmode.mtu = MIN_OF(mtu, takes);
+	r = make_pool(d, name, info.driver_name, node, e);
 	if (r < 0)
 		return r;
 	r = rte_eth_dev_configure(d->id, d->queues, d->queues, &conf);

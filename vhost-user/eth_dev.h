@@ -27,6 +27,7 @@ struct eth_dev {
 	uint8_t mac[6];   /* the device's own address */
 	uint16_t members; /* of a bond */
 	uint16_t member[PORT_MEMBERS_MAX];
+	uint16_t primary; /* index of the one that active-backup uses */
 	struct rte_mempool *pool;
 };
 

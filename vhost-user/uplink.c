@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vhost-user/bond.h"
 #include "vhost-user/eth_dev.h"
 #include "vhost-user/rcu.h"
 #include "vhost-user/uplink_priv.h"
@@ -206,11 +207,24 @@ tick(struct uplinks *u, struct uplink *l)
 void
 uplinks_tick(struct uplinks *u, uint64_t now_ms)
 {
+	bool second = now_ms >= u->second_ms;
+
 	if (!u->first || now_ms < u->due_ms)
 		return;
 	u->due_ms = now_ms + TICK_MS;
-	for (struct uplink *l = u->first; l; l = l->next)
-		tick(u, l);
+	for (struct uplink *l = u->first; l; l = l->next) {
+		if (second)
+			tick(u, l);
+		if (l->port->cfg.kind != PORT_BOND)
+			continue;
+		u->due_ms = now_ms + BOND_LINK_MS;
+		if (!second && l->up)
+			uplink_eth_link(l, false);
+	}
+	if (!second)
+		return;
+	u->second_ms = now_ms + TICK_MS;
+	u->due_ms = MIN_OF(u->due_ms, u->second_ms);
 	eth_pools_sweep(&u->pools);
 }
 

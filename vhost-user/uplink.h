@@ -23,6 +23,7 @@ struct uplinks {
 	uint8_t chassis[6];   /* LLDP: the first device's address */
 	char system[65];      /* host name */
 	uint64_t due_ms;      /* of the next tick */
+	uint64_t second_ms;   /* of the next that is a second's */
 	struct eth_pools pools;
 };
 
@@ -41,7 +42,7 @@ void uplink_close(struct uplinks *u, struct swport *p);
 /* @p->cfg has changed (SWITCH_OP_SET): its MTU, LLDP, peers. A device may be restarted for it. */
 void uplink_changed(struct uplinks *u, struct swport *p);
 
-/* To be called each second; calls that come early do nothing. @now_ms: CLOCK_MONOTONIC. */
+/* To be called when uplinks_wait_ms() says; calls that come early do nothing. @now_ms: CLOCK_MONOTONIC. */
 void uplinks_tick(struct uplinks *u, uint64_t now_ms);
 /* Milliseconds until then, at most; -1: there are no uplinks. */
 int uplinks_wait_ms(const struct uplinks *u, uint64_t now_ms);

@@ -173,23 +173,39 @@ link_now(const struct uplink *l)
 	return rte_eth_link_get_nowait(l->eth->dev.id, &link) == 0 && link.link_status;
 }
 
+/* What has changed since it was told last. */
 static void
-note_link(struct uplinks *u, struct uplink *l, bool first)
+note_members(struct uplink *l, uint32_t active)
 {
-	bool link = link_now(l);
-	uint32_t active = l->eth->dev.members ? bond_active(&l->eth->dev) : 0;
+	const struct eth_dev *d = &l->eth->dev;
 
-	if (active != l->active && !first)
-		log_info("port %s: %d of %d devices carry its frames", l->port->cfg.name,
-			 __builtin_popcount(active), l->eth->dev.members);
+	if (active != l->active)
+		log_info("port %s: %d of %u devices can carry its frames", l->port->cfg.name,
+			 __builtin_popcount(active), d->members);
+	if (l->port->cfg.bond_mode == BOND_ACTIVE_BACKUP && d->primary != l->primary)
+		log_info("port %s: uses %s now", l->port->cfg.name,
+			 l->port->cfg.device[d->primary]);
 	l->active = active;
+	l->primary = d->primary;
+}
+
+void
+uplink_eth_link(struct uplink *l, bool first)
+{
+	bool link;
+
+	if (l->eth->dev.members) {
+		note_members(l, bond_watch(&l->eth->dev));
+		link = l->active != 0;
+	} else {
+		link = link_now(l);
+	}
 	if (link == l->link && !first)
 		return;
 	l->link = link;
 	log_info("port %s: link %s", l->port->cfg.name, link ? "up" : "down");
 	publish(l);
 	l->lldp_s = link ? 0 : l->lldp_s;
-	(void)u;
 }
 
 /* Told by DPDK, or seen: a kernel's interface that a device was made of. */
@@ -235,7 +251,7 @@ uplink_eth_up(struct uplinks *u, struct uplink *l, struct err *e)
 		memcpy(u->chassis, ep->dev.mac, sizeof(u->chassis));
 	atomic_fetch_add_explicit(&l->port->connects, 1, memory_order_relaxed);
 	l->up = true;
-	note_link(u, l, true);
+	uplink_eth_link(l, true);
 	return 0;
 
 give_back:
@@ -314,7 +330,7 @@ uplink_lldp(const struct uplinks *u, struct uplink *l, uint16_t ttl_s)
 void
 uplink_eth_tick(struct uplinks *u, struct uplink *l)
 {
-	note_link(u, l, false);
+	uplink_eth_link(l, false);
 	if (!l->lldp || !l->link)
 		return;
 	if (l->lldp_s == 0) {

@@ -18,10 +18,11 @@ struct uplink {
 	struct eth_tunnels *tunnels;
 	_Atomic bool gone; /* DPDK's interrupt thread: the device went away */
 	bool up;
-	bool link;       /* told already */
-	bool complained; /* about why it is down */
-	uint32_t active; /* bond: bits of members in use, told already */
-	bool lldp;       /* as port_cfg when it came up, or since */
+	bool link;        /* told already */
+	bool complained;  /* about why it is down */
+	uint32_t active;  /* bond: bits of members that can be used, told already */
+	uint16_t primary; /* of them, likewise */
+	bool lldp;        /* as port_cfg when it came up, or since */
 	uint16_t mtu;
 	uint32_t lldp_s; /* seconds until the next frame */
 	uint64_t missed; /* as uplink_stats() tells, of lives before this one */
@@ -30,6 +31,8 @@ struct uplink {
 /* Devices: uplink_eth.c */
 int uplink_eth_up(struct uplinks *u, struct uplink *l, struct err *e);
 void uplink_eth_down(struct uplinks *u, struct uplink *l);
+/* Looks at its links; @first: tells of them whatever they are. */
+void uplink_eth_link(struct uplink *l, bool first);
 /* Whether its device went away while it was up. */
 bool uplink_eth_gone(const struct uplink *l);
 /* A second has passed. */
