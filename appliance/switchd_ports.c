@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the switch is told: ports, their rules, and which thread serves them. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,16 +95,43 @@ switchd_tell_rules(struct switchd *s, const struct switchd_port *port, enum filt
 	return fd < 0 ? fd : switch_link_ask(&s->link, &req, fd, reply, arg);
 }
 
-int
-switchd_tell(struct switchd *s, const struct switchd_port *port, switch_reply_fn *reply, void *arg)
+/* The rules of both directions. How many answers come, or -errno. */
+static int
+tell_filter(struct switchd *s, const struct switchd_port *port, switch_reply_fn *reply, void *arg)
 {
-	struct switch_req req = {.op = SWITCH_OP_ADD, .port = port->cfg};
-	int n = 1, r = switch_link_ask(&s->link, &req, -1, reply, arg);
+	int n = 0, r = 0;
 
 	for (int dir = 0; dir < FILTER_DIRECTIONS && r == 0; dir++) {
 		if (port->n_rules[dir] == 0)
 			continue;
 		r = switchd_tell_rules(s, port, (enum filter_direction)dir, reply, arg);
+		n++;
+	}
+	return r < 0 ? r : n;
+}
+
+/*
+ * Not one frame may pass a filter that is still to come: until it has its rules, a port is alone in a
+ * segment whose name no declaration can have.
+ */
+int
+switchd_tell(struct switchd *s, const struct switchd_port *port, switch_reply_fn *reply, void *arg)
+{
+	struct switch_req req = {.op = SWITCH_OP_ADD, .port = port->cfg};
+	bool alone = port->n_rules[FILTER_FROM] || port->n_rules[FILTER_TO];
+	int n, r;
+
+	if (alone)
+		snprintf(req.port.segment, sizeof(req.port.segment), "#%u", s->link.seq);
+	r = switch_link_ask(&s->link, &req, -1, reply, arg);
+	n = r < 0 ? r : tell_filter(s, port, reply, arg);
+	if (n < 0)
+		return n;
+	n++;
+	req.port = port->cfg;
+	if (alone) {
+		req.op = SWITCH_OP_SET;
+		r = switch_link_ask(&s->link, &req, -1, reply, arg);
 		n++;
 	}
 	if (r == 0 && s->env->plan->n_lanes > 1) {
