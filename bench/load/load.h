@@ -6,6 +6,7 @@
 #ifndef CORELANE_BENCH_LOAD_LOAD_H
 #define CORELANE_BENCH_LOAD_LOAD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,8 +19,9 @@
 struct load {
 	struct port *port;
 	unsigned int n_ports;
-	int cpu, peer_cpu;       /* where this thread runs, where the switch does; -1: unknown */
-	double ns_per_tick;      /* of the TSC */
+	int cpu, peer_cpu;  /* where this thread runs, where the switch does; -1: unknown */
+	double ns_per_tick; /* of the TSC */
+	const volatile sig_atomic_t *interrupted; /* NULL: never */
 	struct frame_plan built; /* what the transmit buffers hold now; size 0: nothing */
 };
 

@@ -247,7 +247,7 @@ main(int argc, char **argv)
 			    .peer_cpu = -1,
 			    .wait_s = 30};
 	const struct sigaction sa = {.sa_handler = on_signal};
-	struct load l = {.cpu = -1};
+	struct load l = {.cpu = -1, .interrupted = &interrupted};
 	struct err e = {0};
 	int r = 0;
 

@@ -3,6 +3,7 @@
  * steady: numbered frames at a steady rate, while somebody kills, restarts or replaces the back end.
  * Rings are kept, as a guest keeps them: a back end that comes back goes on where the last one was.
  * Every frame that the back end took is accounted for: which came, which did not, which came twice.
+ * A signal ends the window early.
  *
  * With handover=1 a second back end is taken as soon as it connects, and set up beside the first (on
  * another thread, so that no frame waits for it); it is alone when the first one goes.
@@ -246,7 +247,7 @@ run(struct steady *s, struct err *e)
 	uint64_t end = load_ticks(l, s->w->seconds), looked = 0;
 	int r = 0;
 
-	while (r == 0 && s->now - s->start < end) {
+	while (r == 0 && s->now - s->start < end && !(l->interrupted && *l->interrupted)) {
 		uint64_t due;
 
 		s->now = load_tsc();
