@@ -1,8 +1,13 @@
 /* fuzz-libs: switch_core base */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as control requests and as frames: no crash; one answer at least to each request, its text
- * one line; the switch is only asked for what was checked; a frame gets a verdict that exists.
+ * Any requests and a frame: no crash; one answer at least to each request, its text one line; the
+ * switch is only asked for what was checked; a port that changes or cannot leaves no trace in the
+ * tables; a frame gets a verdict that exists.
+ *
+ * A request is a good one with up to 15 pieces of it overwritten, so that inputs outlive changes of
+ * its layout: an operation, one of the patterns below, a number of pieces; of each two bytes of place,
+ * one of length, and what is written there. Operation 0 ends them; the rest is the frame.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +38,8 @@ struct model {
 	unsigned int replies;
 };
 
+static struct domains domains;
+
 static struct swport **
 find(struct model *m, const char *name)
 {
@@ -42,29 +49,76 @@ find(struct model *m, const char *name)
 	return NULL;
 }
 
+static void
+forget(struct model *m, struct swport *p)
+{
+	fwd_remove(&m->f, p);
+	fwd_collect(&m->f);
+	domain_leave(&domains, &p->member);
+	free(p);
+}
+
 static int
 add(void *sw, const struct port_cfg *cfg, struct err *e)
 {
 	struct model *m = sw;
 	struct err again;
 	uint32_t at = m->slot[0] ? 1 : 0;
+	struct swport *p;
 
 	require(ctl_check_port(cfg, &again) == 0, "only a checked port is added");
 	if (find(m, cfg->name))
 		return err_set(e, EEXIST, "taken");
 	if (m->slot[at])
 		return err_set(e, ENOSPC, "full");
-	m->slot[at] = swport_make(cfg, 1u << SWITCH_SLOT_BITS | at, 1);
-	require(m->slot[at] != NULL, "memory");
-	m->slot[at]->domain = 1;
-	if (fwd_add(&m->f, m->slot[at], e) < 0) {
-		require(e->text[0] != '\0', "words");
-		fwd_collect(&m->f);
-		free(m->slot[at]);
-		m->slot[at] = NULL;
+	p = swport_make(cfg, 1u << SWITCH_SLOT_BITS | at, 1);
+	require(p != NULL, "memory");
+	if (domain_join(&domains, cfg, NULL, &p->member, e) < 0) {
+		free(p);
 		return -e->code;
 	}
+	swport_refresh(p);
+	if (fwd_add(&m->f, p, e) < 0) {
+		require(e->text[0] != '\0', "words");
+		forget(m, p);
+		return -e->code;
+	}
+	m->slot[at] = p;
 	return 0;
+}
+
+/* As switch_ports.c does it, without chains. */
+static int
+set(void *sw, const struct port_cfg *cfg, struct err *e)
+{
+	struct model *m = sw;
+	struct swport **slot = find(m, cfg->name), *p;
+	struct membership old, new;
+	struct port_cfg was;
+
+	require(ctl_check_port(cfg, &(struct err){0}) == 0, "only a checked port is set");
+	if (!slot)
+		return err_set(e, ENOENT, "no such port");
+	p = *slot;
+	was = p->cfg;
+	old = p->member;
+	if (domain_join(&domains, cfg, &old, &new, e) < 0)
+		return -e->code;
+	p->cfg = *cfg;
+	p->member = new;
+	swport_refresh(p);
+	if (fwd_change(&m->f, p, &old, e) == 0) {
+		fwd_collect(&m->f);
+		domain_leave(&domains, &old);
+		return 0;
+	}
+	p->cfg = was;
+	p->member = old;
+	swport_refresh(p);
+	fwd_undo(&m->f, p, &new);
+	fwd_collect(&m->f);
+	domain_leave(&domains, &new);
+	return -e->code;
 }
 
 static int
@@ -78,9 +132,7 @@ remove_port(void *sw, const char *name, struct err *e)
 		return err_set(e, ENOENT, "no such port");
 	gone = *p;
 	*p = NULL;
-	fwd_remove(&m->f, gone);
-	fwd_collect(&m->f);
-	free(gone);
+	forget(m, gone);
 	return 0;
 }
 
@@ -128,7 +180,7 @@ reply(void *client, const struct switch_reply *r)
 static void
 forward(struct model *m, const uint8_t *data, size_t size)
 {
-	struct pkt pkt = {.domain = 1, .len = (uint32_t)size}, *all = &pkt;
+	struct pkt pkt = {.len = (uint32_t)size}, *all = &pkt;
 	uint8_t frame[2048] = {0};
 	uint32_t verdict;
 	uint64_t bytes;
@@ -137,6 +189,7 @@ forward(struct model *m, const uint8_t *data, size_t size)
 	if (!m->slot[0])
 		return;
 	memcpy(frame, data, MIN_OF(size, sizeof(frame)));
+	pkt.domain = m->slot[0]->member.n ? m->slot[0]->member.id[0] : 0;
 	pkt.head = frame;
 	pkt.head_len = PKT_HEAD;
 	for (int again = 0; again < 2; again++) {
@@ -154,34 +207,78 @@ forward(struct model *m, const uint8_t *data, size_t size)
 	fwd_age(&m->lane);
 }
 
+static void
+good_port(struct port_cfg *c, uint8_t pattern)
+{
+	*c = (struct port_cfg){
+		.name = "p", .network = "n", .queues = 1, .mtu = 1500, .mac_age_s = 300};
+	c->name[0] = (char)('p' + (pattern >> 3 & 1));
+	c->kind = pattern & 3;
+	c->vlan_mode = (pattern >> 4) % PORT_VLAN_MODES;
+	c->vlan = c->vlan_mode == PORT_TRUNK ? 0 : 5;
+	c->native_vlan = c->vlan_mode == PORT_TRUNK ? 5 : 0;
+	if (c->kind == PORT_VHOST) {
+		c->socket[0] = '/';
+		c->mac[0] = 2;
+		c->any_mac = pattern >> 2 & 1;
+	} else if (c->kind == PORT_VXLAN) {
+		c->vxlan.udp_port = 4789;
+		c->vxlan.over[0] = 'o';
+		c->vxlan.local = (struct port_ip){4, 24, {192, 0, 2, 1}};
+		c->vxlan.peer[0] = (struct port_ip){4, 32, {192, 0, 2, 2}};
+	} else {
+		c->device[0][0] = 'd';
+	}
+}
+
+/* One request off the front of the input; false: there is none. */
+static bool
+next_request(const uint8_t **data, size_t *size, struct switch_req *ret)
+{
+	uint8_t pieces;
+
+	if (*size < 3 || (*data)[0] == 0)
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	ret->op = (*data)[0];
+	good_port(&ret->port, (*data)[1]);
+	pieces = (*data)[2] & 15;
+	*data += 3;
+	*size -= 3;
+	while (pieces-- && *size >= 3) {
+		size_t at = ((size_t)(*data)[0] << 8 | (*data)[1]) % sizeof(*ret);
+		size_t n = MIN_OF((size_t)(*data)[2], MIN_OF(*size - 3, sizeof(*ret) - at));
+
+		memcpy((uint8_t *)ret + at, *data + 3, n);
+		*data += 3 + n;
+		*size -= 3 + n;
+	}
+	return true;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ctl_ops ops = {.add = add,
-					   .remove = remove_port,
-					   .stats = stats,
-					   .next = next};
-	struct model m = {0};
+	static const struct ctl_ops ops = {
+		.add = add, .set = set, .remove = remove_port, .stats = stats, .next = next};
+	static struct model m;
 	struct ctl c = {.ops = &ops, .sw = &m};
 	struct switch_req req;
 
+	memset(&m, 0, sizeof(m));
 	require(mac_table_init(&m.f.mac, MAC_TABLE_MIN, 1, 3) == 0, "memory");
 	m.lane.fwd = &m.f;
-	while (size >= sizeof(req)) {
-		memcpy(&req, data, sizeof(req));
-		data += sizeof(req);
-		size -= sizeof(req);
+	while (next_request(&data, &size, &req)) {
 		m.replies = 0;
 		ctl_handle(&c, &req, reply, &m);
 		require(m.replies > 0, "every request is answered");
 	}
 	forward(&m, data, size);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		if (m.slot[i])
-			fwd_remove(&m.f, m.slot[i]);
-		free(m.slot[i]);
-	}
-	fwd_collect(&m.f);
+			forget(&m, m.slot[i]);
+	for (int i = 0; i <= DOMAINS_MAX; i += 64)
+		require(m.f.flood[i] == NULL && domains.d[i].ports == 0, "nothing is left");
 	mac_table_fini(&m.f.mac);
 	return 0;
 }
