@@ -45,4 +45,7 @@ const char *check_who(const struct site_vnf *v, const struct where *w, char *buf
 /* check_disk.c */
 void check_disks(const struct check *c, int *status);
 
+/* check_uplink.c */
+void check_uplinks(const struct check *c, int *status);
+
 #endif

@@ -99,6 +99,19 @@ housekeeping_node(const struct planner *p)
 	return c ? c->node : NO_NODE;
 }
 
+/* What the ways from the switch on @node to its uplinks cost. */
+static int
+uplink_cost(const struct search *s, int node)
+{
+	const struct plan *plan = s->p->plan;
+	int cost = 0;
+
+	for (size_t i = 0; i < plan->n_pfs; i++)
+		if (plan->pf[i].device->used && plan->pf[i].node >= 0)
+			cost += far(s->p, node, topo_node_index(s->p->topo, plan->pf[i].node));
+	return cost;
+}
+
 /* What the ways to devices cost when the demand at @depth goes to @node. */
 static int
 nic_cost(const struct search *s, size_t depth, int node)
@@ -106,7 +119,9 @@ nic_cost(const struct search *s, size_t depth, int node)
 	const struct demand *d = &s->p->demand[depth];
 	bool nodes[TOPO_NODES_MAX] = {false};
 
-	if (d->vnf == SWITCH_DEMAND || d->cell == EMULATOR || (d->cell >= 0 && !d->last))
+	if (d->vnf == SWITCH_DEMAND)
+		return uplink_cost(s, node);
+	if (d->cell == EMULATOR || (d->cell >= 0 && !d->last))
 		return 0;
 	nodes[node] = true;
 	for (size_t i = 0; i < depth && d->cell >= 0; i++)

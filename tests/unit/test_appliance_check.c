@@ -138,6 +138,49 @@ programs_are_looked_at(void **state)
 }
 
 static void
+uplinks_are_looked_at(void **state)
+{
+	struct world *w = *state;
+	static const struct topo topo = {.n_nodes = 1};
+	struct site_device d[] = {
+		{.name = "pf", .kind = DEVICE_PCI, .used = true},
+		{.name = "raw", .kind = DEVICE_AF_PACKET, .ifname = "eth7", .used = true},
+		{.name = "t", .kind = DEVICE_TAP, .ifname = "x", .used = true},
+		{.name = "k", .kind = DEVICE_KERNEL, .ifname = "y"}, /* nobody uses it */
+	};
+	struct plan_pf pf[ARRAY_SIZE(d)];
+	char path[200];
+	struct said s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(d); i++)
+		pf[i] = (struct plan_pf){.device = &d[i], .pci = {.bus = 2}};
+	w->plan.pf = pf;
+	w->plan.n_pfs = ARRAY_SIZE(d);
+	assert_int_equal(check(w, &topo, &s), EXIT_REFUSED);
+	says(&s, "device pf: this host has no PCI device 0000:02:00.0");
+	says(&s, "device raw: this host has no network device eth7");
+	says(&s, "device t: this host has no /dev/net/tun");
+	assert_null(strstr(s.text, "vhost-net"));
+	snprintf(path, sizeof(path), "mkdir -p %s/sys/bus/pci/devices/0000:02:00.0", w->base);
+	assert_int_equal(system(path), 0);
+	check(w, &topo, &s);
+	says(&s, "device pf: 0000:02:00.0 has no driver; the switch needs vfio-pci there");
+	write_file(w, "sys/bus/pci/devices/0000:02:00.0/uevent", "DRIVER=igb\nX=1\n", 15);
+	check(w, &topo, &s);
+	says(&s, "0000:02:00.0 has igb; the switch needs vfio-pci");
+	write_file(w, "sys/bus/pci/devices/0000:02:00.0/uevent", "A=1\nDRIVER=vfio-pci\n", 20);
+	check(w, &topo, &s);
+	assert_null(strstr(s.text, "device pf"));
+	write_file(w, "sys/bus/pci/devices/0000:02:00.0/uevent", "DRIVER=mlx5_core\n", 17);
+	check(w, &topo, &s);
+	assert_null(strstr(s.text, "device pf"));
+	w->plan.pf = NULL;
+	w->plan.n_pfs = 0;
+	snprintf(path, sizeof(path), "rm -r %s/sys", w->base);
+	assert_int_equal(system(path), 0);
+}
+
+static void
 pages_are_counted_on_their_nodes(void **state)
 {
 	struct world *w = *state;
@@ -284,6 +327,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(kernels_are_looked_at),
 		TEST(programs_are_looked_at),
+		TEST(uplinks_are_looked_at),
 		TEST(pages_are_counted_on_their_nodes),
 		cmocka_unit_test(paths_are_taken_from_the_declarations_folder),
 		TEST(the_report_has_everything),

@@ -61,6 +61,11 @@ static const struct golden cases[] = {
 	{"devices", "pack:2 numa:1 l3:1 core:6 pu:1", "devices", true, true},
 	{"devices-not-known", "pack:2 numa:1 l3:1 core:6 pu:1", "devices", true, false},
 	{"devices-no-room-refused", "pack:2 numa:1 l3:1 core:4 pu:1", "devices", false, true},
+	{"uplinks", "pack:2 numa:1 l3:1 core:8 pu:1", "uplinks", true, true},
+	{"uplinks-not-known", "pack:1 l3:1 core:8 pu:2", "uplinks", false, false},
+	{"uplinks-no-room-refused", "l3:1 core:4 pu:1", "uplinks", false, false},
+	{"lanes-pinned", "pack:2 numa:1 l3:1 core:8 pu:1", "lanes", false, false},
+	{"lanes-not-there-refused", "pack:1 numa:1 l3:1 core:8 pu:1", "lanes", false, false},
 	{"devices-one-node-refused", "pack:1 l3:1 core:16 pu:1", "devices", false, true},
 };
 
