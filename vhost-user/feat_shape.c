@@ -8,6 +8,7 @@
 #include "vhost-user/feat_bucket.h"
 #include "vhost-user/feat_queue.h"
 #include "vhost-user/feat_vlan.h"
+#include "vhost-user/idle.h"
 #include "vhost-user/lane.h"
 #include "vhost-user/send.h"
 
@@ -95,6 +96,16 @@ prepare(struct lane *lane, struct shape_state *s)
 	return r;
 }
 
+/* It is the port's lane that lets go. */
+static void
+tell_owner(struct lane *lane, const struct swport *port)
+{
+	uint32_t owner = port->lane;
+
+	if (owner != lane->number && owner < lane->lanes)
+		idle_disturb(lane_other(lane, owner));
+}
+
 static void
 run(struct burst *b, void *state)
 {
@@ -111,6 +122,8 @@ run(struct burst *b, void *state)
 		else
 			burst_drop(b, i, DROP_SHAPED);
 	}
+	if (s->store->waiting && b->lane->lanes > 1)
+		tell_owner(b->lane, b->port);
 }
 
 /* One burst of what is due. Returns how many frames. */

@@ -79,13 +79,3 @@ idle_quiet(struct lane *lane)
 	}
 	lane->current = NULL;
 }
-
-void
-idle_wake(const struct lane *lane)
-{
-	const uint64_t one = 1;
-
-	/* full already: it will wake */
-	if (lane->wake_fd >= 0 && write(lane->wake_fd, &one, sizeof(one)) < 0)
-		return;
-}

@@ -6,6 +6,8 @@
 #ifndef CORELANE_VHOST_USER_IDLE_H
 #define CORELANE_VHOST_USER_IDLE_H
 
+#include <unistd.h>
+
 #include "vhost-user/lane.h"
 
 #define IDLE_FDS 1024 /* queues that a lane can wait for; with more it only naps */
@@ -23,6 +25,27 @@ void idle_wait(struct lane *lane);
 void idle_quiet(struct lane *lane);
 
 /* Ends the lane's sleep. Any thread. */
-void idle_wake(const struct lane *lane);
+static inline void
+idle_wake(const struct lane *lane)
+{
+	const uint64_t one = 1;
+
+	/* full already: it will wake */
+	if (lane->wake_fd >= 0 && write(lane->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/*
+ * Another lane left something for @lane: a system call if it sleeps, and only the first time. What was
+ * left was written under a lock that @lane takes in the round between idle_watch() and idle_wait(), so
+ * either it is seen there, or resting is seen here.
+ */
+static inline void
+idle_disturb(struct lane *lane)
+{
+	if (atomic_load_explicit(&lane->resting, memory_order_acquire) &&
+	    atomic_exchange_explicit(&lane->resting, false, memory_order_acq_rel))
+		idle_wake(lane);
+}
 
 #endif

@@ -234,9 +234,11 @@ lane_round(struct lane *lane)
 static __attribute__((noinline)) void
 rest(struct lane *lane)
 {
+	atomic_store_explicit(&lane->resting, true, memory_order_release);
 	idle_watch(lane);
 	if (lane_round(lane) == 0 && !lane->awake)
 		idle_wait(lane);
+	atomic_store_explicit(&lane->resting, false, memory_order_relaxed);
 	idle_quiet(lane);
 }
 

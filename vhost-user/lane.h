@@ -82,6 +82,7 @@ struct lane {
 	/* other threads */
 	_Atomic(const struct lane_ports *) ports __attribute__((aligned(64)));
 	_Atomic bool stop;
+	_Atomic bool resting; /* asleep, or about to be; whoever clears it wakes it: idle.h */
 
 	/* its own */
 	uint64_t now __attribute__((aligned(64))); /* TSC when this visit began */
@@ -120,6 +121,13 @@ struct lane {
 	/* copies for a port with CHAIN_OUT, one for each port inside a port */
 	struct lane_scratch out[LANE_LEVELS];
 };
+
+/* Another one of the same switch: they are elements of one array, in order. */
+static inline struct lane *
+lane_other(struct lane *lane, uint32_t number)
+{
+	return lane - lane->number + number;
+}
 
 /* The counters that @lane writes; the port's totals are the sum over all lanes. */
 static inline struct swport_counters *
