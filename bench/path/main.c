@@ -41,6 +41,10 @@ static const struct path_case cases[] = {
 	{.name = "split-64-of-8-ports", .ports = 8},
 	{.name = "split-64-features-elsewhere", .ports = 8, .features = true},
 	{.name = "split-64-of-64-ports", .ports = 64},
+	{.name = "split-64-native", .native = true},
+	{.name = "split-64-policed", .policed = true},
+	{.name = "split-64-filter", .rules = 1},
+	{.name = "split-64-filter-10000", .rules = 10000},
 };
 
 static struct path_case

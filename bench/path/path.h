@@ -21,6 +21,9 @@ struct path_case {
 	bool packed;
 	bool features;      /* the ports that send nothing have every feature */
 	bool vlan;          /* access ports of a VLAN */
+	bool native;        /* the two that talk are trunks on which this VLAN is untagged */
+	bool policed;       /* they have policers in both directions */
+	uint32_t rules;     /* so many of a filter in both directions, none about these frames */
 	unsigned int ports; /* even; the first two talk */
 	unsigned int burst; /* frames a port offers in a round */
 	uint32_t rounds;    /* counted */

@@ -15,7 +15,9 @@
 #include "vhost-user/forward.h"
 #include "vhost-user/lane.h"
 #include "vhost-user/port_vhost.h"
+#include "vhost-user/filter_set.h"
 #include "vhost-user/rcu.h"
+#include "vhost-user/watch.h"
 
 #define MAC_ENTRIES 262144
 #define VLAN        200
@@ -60,6 +62,13 @@ configure(struct port_cfg *c, const struct path_case *want, unsigned int i)
 	c->any_mac = 1;
 	c->mac_age_s = 300;
 	c->vlan = want->vlan ? VLAN : VLAN_NONE;
+	if (i < 2 && want->native) {
+		c->vlan_mode = PORT_TRUNK;
+		c->native_vlan = VLAN;
+		c->trunk[VLAN / 64] = UINT64_C(1) << VLAN % 64;
+	}
+	if (i < 2 && want->policed)
+		c->police_in = c->police_out = fast;
 	if (!want->features || i < 2)
 		return;
 	c->vlan_mode = PORT_TRUNK;
@@ -100,6 +109,27 @@ attach_rings(struct vhost_rings *r, const struct guest *g, uint64_t features)
 	return 0;
 }
 
+/* Rules about TCP from hosts that send nothing. */
+static int
+add_rules(struct swport *p, uint32_t n, struct err *e)
+{
+	struct filter_rule *rules = calloc(n, sizeof(*rules));
+	struct watch *w = watch_of(p);
+	int r = rules && w ? 0 : err_set(e, ENOMEM, "no memory for rules");
+
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		rules[i] = (struct filter_rule){.action = FILTER_DENY,
+						.family = 4,
+						.has_protocol = 1,
+						.protocol = 6,
+						.source = {192, 168, (uint8_t)(i >> 8), (uint8_t)i},
+						.source_prefix = 32};
+	for (int way = 0; r == 0 && way < FILTER_DIRECTIONS; way++)
+		r = filter_set_make(rules, n, NULL, &w->filter[way], e);
+	free(rules);
+	return r;
+}
+
 static int
 add_chains(struct swport *p, struct err *e)
 {
@@ -133,6 +163,8 @@ add_port(struct subject *s, const struct path_case *c, unsigned int i, const str
 	r = domain_join(&s->domains, &p->cfg, NULL, &p->member, e);
 	if (r == 0)
 		swport_refresh(p);
+	if (r == 0 && c->rules && i < 2)
+		r = add_rules(p, c->rules, e);
 	if (r == 0)
 		r = add_chains(p, e);
 	if (r == 0)
@@ -185,6 +217,7 @@ free_port(struct subject *s, struct swport *p)
 	fwd_remove(&s->fwd, p);
 	for (int side = 0; side < CHAIN_SIDES; side++)
 		chain_free(p->chain[side]);
+	watch_free(p);
 	domain_leave(&s->domains, &p->member);
 	free(p);
 }
