@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "appliance/switchd_upgrade.h"
+#include "appliance/telemetry_dir.h"
 #include "appliance/translate.h"
 #include "base/log.h"
 
@@ -28,6 +29,7 @@ int
 switchd_init(struct switchd *s, const struct run_env *env, struct err *e)
 {
 	*s = (struct switchd){.env = env, .child = CHILD_NONE, .link = SWITCH_LINK_CLOSED};
+	telemetry_dir_remove(env->dir); /* of a run that was killed */
 	return switchd_ports_make(env, env->plan, &s->ports, e);
 }
 
@@ -145,6 +147,7 @@ switchd_start(struct switchd *s, struct err *e)
 		goto free_args;
 	}
 	translate_switch(s->env->plan, program, pair[1], args);
+	telemetry_dir_add(s->env->plan, s->env->dir, args);
 	r = child_start(program, args->argv, &pair[1], 1, &s->child);
 	close(pair[1]);
 	if (r < 0) {
@@ -359,5 +362,7 @@ switchd_fini(struct switchd *s)
 	if (s->env)
 		disconnect(s);
 	switchd_change_lost(s);
+	if (s->env)
+		telemetry_dir_remove(s->env->dir);
 	switchd_ports_free(&s->ports);
 }

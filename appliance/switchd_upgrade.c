@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "appliance/telemetry_dir.h"
 #include "appliance/translate.h"
 #include "base/log.h"
 
@@ -302,6 +303,7 @@ start_next(struct switchd_upgrade *u, const char *program, struct err *e)
 	}
 	translate_switch(env->plan, program, control[1], args);
 	translate_switch_takeover(args);
+	telemetry_dir_add(env->plan, env->dir, args);
 	r = child_start(program, args->argv, &control[1], 1, &u->next.child);
 	close(control[1]);
 	if (r < 0) {

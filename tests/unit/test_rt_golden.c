@@ -62,6 +62,7 @@ static const struct golden cases[] = {
 	{"devices-not-known", "pack:2 numa:1 l3:1 core:6 pu:1", "devices", true, false},
 	{"devices-no-room-refused", "pack:2 numa:1 l3:1 core:4 pu:1", "devices", false, true},
 	{"uplinks", "pack:2 numa:1 l3:1 core:8 pu:1", "uplinks", true, true},
+	{"uplink-far", "pack:2 numa:1 l3:1 core:4 pu:1", "uplink-far", false, true},
 	{"uplinks-not-known", "pack:1 l3:1 core:8 pu:2", "uplinks", false, false},
 	{"uplinks-no-room-refused", "l3:1 core:4 pu:1", "uplinks", false, false},
 	{"lanes-pinned", "pack:2 numa:1 l3:1 core:8 pu:1", "lanes", false, false},
