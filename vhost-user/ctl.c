@@ -86,7 +86,8 @@ watch(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cli
 	struct switch_reply r = ctl_make_reply(req);
 	struct err e = {0};
 
-	if (!ctl_is_text(req->port.name, sizeof(req->port.name)))
+	if (req->op != SWITCH_OP_NETWORKS &&
+	    !ctl_is_text(req->port.name, sizeof(req->port.name)))
 		err_set(&e, EINVAL, "port name is empty, too long or not printable");
 	else if (!c->ops->watch)
 		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
@@ -157,6 +158,7 @@ ctl_handle(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void
 	case SWITCH_OP_MOVE:
 		ask(c, req, reply, client);
 		return;
+	case SWITCH_OP_NETWORKS:
 	case SWITCH_OP_RULES:
 	case SWITCH_OP_COUNTS:
 	case SWITCH_OP_TRACE:

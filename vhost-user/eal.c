@@ -6,7 +6,9 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -147,9 +149,12 @@ static int
 init_eal(const struct eal_opts *o, struct err *e)
 {
 	char lcores[2 * CPUSET_TEXT_MAX], memory[256];
+	mode_t mask;
+	int r;
 	/* clang-format off */
 	char *argv[] = {
-		"corelane-switch", "--in-memory", "-a", NO_DEVICE, "--no-telemetry",
+		"corelane-switch", "--in-memory", "-a", NO_DEVICE, "--file-prefix", "corelane",
+		o->telemetry ? "--telemetry" : "--no-telemetry",
 		"--iova-mode", "va", "--main-lcore", "0", "--lcores", lcores,
 		"--log-level", "warning", "--log-level", "lib.eal:error",
 		o->node < 0 ? "-m" : "--socket-mem", memory, NULL,
@@ -158,7 +163,13 @@ init_eal(const struct eal_opts *o, struct err *e)
 
 	format_lcores(o, lcores, sizeof(lcores));
 	format_memory(o, memory, sizeof(memory));
-	if (rte_eal_init(ARRAY_SIZE(argv) - 1, argv) < 0)
+	/* where DPDK makes its directory, of mode 0700, and in it the socket: nobody else's */
+	if (o->telemetry && setenv("RUNTIME_DIRECTORY", o->telemetry, 1) < 0)
+		return err_sys(e, errno, "telemetry");
+	mask = umask(077);
+	r = rte_eal_init(ARRAY_SIZE(argv) - 1, argv);
+	umask(mask);
+	if (r < 0)
 		return err_set(e, rte_errno > 0 ? rte_errno : EIO, "DPDK does not start: %s",
 			       logsink_last_error()[0] ? logsink_last_error()
 						       : rte_strerror(rte_errno));

@@ -17,6 +17,30 @@ struct budget {
 	uint32_t spent;
 };
 
+bool
+snoop_knows(const struct snoop *s)
+{
+	return atomic_load_explicit(&s->table, memory_order_relaxed) != NULL;
+}
+
+bool
+snoop_has(const struct snoop_ports *p, uint32_t ref)
+{
+	uint32_t from = 0, to = p->n;
+
+	while (from < to) {
+		uint32_t at = (from + to) / 2;
+
+		if (p->ref[at] == ref)
+			return true;
+		if (p->ref[at] < ref)
+			from = at + 1;
+		else
+			to = at;
+	}
+	return false;
+}
+
 const struct snoop_ports *
 snoop_find(const struct snoop *s, const struct pkt *pkt)
 {

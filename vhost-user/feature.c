@@ -20,14 +20,18 @@
 static const struct feature *const features[] = {
 	&feat_trace,
 	&feat_capture_in,
+	&feat_mirror_in,
 	&feat_vlan_in,
 	&feat_ip,
 	&feat_filter_from,
+	&feat_snoop,
 	&feat_police_in,
 	/* out */
+	&feat_mirror_only,
 	&feat_filter_to,
 	&feat_police_out,
 	&feat_vlan_out,
+	&feat_mirror_out,
 	&feat_capture_out,
 	&feat_shape, /* last: what waits is as it will leave */
 	NULL,

@@ -29,6 +29,7 @@
 #include "vhost-user/server.h"
 #include "vhost-user/sigbus.h"
 #include "vhost-user/switch.h"
+#include "vhost-user/telemetry.h"
 #include "vhost-user/vhost_attach.h"
 #include "vhost-user/vhost.h"
 
@@ -178,6 +179,8 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 		return err_sys(e, -r, "lists of ports");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warn("memory cannot be locked: %s", strerror(errno));
+	if (o->eal.telemetry && telemetry_open(sw, sw->n_lanes) < 0)
+		log_warn("telemetry: not all commands are there");
 	r = o->takeover ? 0 : start_lanes(sw, o, e);
 	if (r < 0)
 		goto fini;
@@ -188,6 +191,7 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 	switch_close_ports(sw);
 	stop_lanes(sw);
 fini:
+	telemetry_close();
 	switch_fini(sw);
 	return r;
 }

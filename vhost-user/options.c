@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/util.h"
 #include "vhost-user/lane.h"
@@ -18,6 +19,8 @@
 #define IDLE_DEFAULT   UINT32_MAX
 #define IDLE_SHARED_US 50
 #define IDLE_MAX_US    1000000
+
+#define TELEMETRY_DIR_MAX 70
 
 static const char usage[] =
 	"usage: corelane-switch (--cpu N | --cpus LIST) (--control-fd FD | --control PATH) "
@@ -33,6 +36,7 @@ static const char usage[] =
 	"  --idle off|TIME     a forwarding thread without frames for so long (50us, 2ms) sleeps\n"
 	"                      until one comes (default: off; with --shared-cpu 50us)\n"
 	"  --shared-cpu        others run on those CPUs too\n"
+	"  --telemetry DIR     DPDK's telemetry socket, below this directory (default none)\n"
 	"  --rings own|library whose virtqueues: ours, or DPDK's for comparison (default own)\n"
 	"  --takeover          serve nothing until another switch has handed its ports over\n"
 	"  --mac-table N       addresses that can be known at once (default 16384)\n"
@@ -127,6 +131,7 @@ enum opt {
 	OPT_MACS,
 	OPT_SHARED,
 	OPT_RINGS,
+	OPT_TELEMETRY,
 	OPT_TAKEOVER,
 	OPT_HELP,
 	OPT_VERSION
@@ -145,6 +150,7 @@ static const struct option long_options[] = {
 	{"mac-table", required_argument, NULL, OPT_MACS},
 	{"shared-cpu", no_argument, NULL, OPT_SHARED},
 	{"rings", required_argument, NULL, OPT_RINGS},
+	{"telemetry", required_argument, NULL, OPT_TELEMETRY},
 	{"takeover", no_argument, NULL, OPT_TAKEOVER},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -162,6 +168,22 @@ static const struct {
 	[OPT_PRIORITY] = {1, 98},
 	[OPT_MACS] = {MAC_TABLE_MIN, MAC_TABLE_MAX},
 };
+
+/* The name below it has to fit into an address of a unix socket. */
+static int
+take_telemetry(struct options *o, struct err *e)
+{
+	struct stat st;
+
+	if (optarg[0] != '/' || strlen(optarg) > TELEMETRY_DIR_MAX)
+		return err_set(e, EINVAL,
+			       "--telemetry %s: not an absolute path of at most %d bytes", optarg,
+			       TELEMETRY_DIR_MAX);
+	if (stat(optarg, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(e, EINVAL, "--telemetry %s: not a directory; make it first", optarg);
+	o->eal.telemetry = optarg;
+	return 0;
+}
 
 static int
 take_rings(struct options *o, struct err *e)
@@ -221,6 +243,8 @@ take(struct options *o, enum opt opt, struct err *e)
 		return 0;
 	case OPT_RINGS:
 		return take_rings(o, e);
+	case OPT_TELEMETRY:
+		return take_telemetry(o, e);
 	case OPT_PATH:
 		o->control_path = optarg;
 		return 0;

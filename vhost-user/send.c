@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "vhost-user/flow.h"
 #include "vhost-user/forward.h"
+#include "vhost-user/trace.h"
 #include "vhost-user/send_offload.h"
 
 #define FLOW_BYTES 64   /* flow_hash() looks no further in frames as most are */
@@ -102,6 +103,15 @@ send_flush(struct lane *lane)
 	lane->n_flush = 0;
 }
 
+/* Only while they are traced. */
+static __attribute__((noinline)) void
+tell_put(struct lane *lane, struct swport *out, struct pkt *const *pkt, uint32_t sent, uint32_t n)
+{
+	for (uint32_t i = 0; i < sent; i++)
+		trace_say(lane, out, pkt[i], "put");
+	trace_drops(lane, out, pkt + sent, n - sent, DROP_RING_FULL);
+}
+
 static uint32_t
 put_queue(struct lane *lane, const struct port_ops *ops, struct swport *out, uint32_t queue,
 	  struct pkt *const *pkt, uint32_t n)
@@ -113,6 +123,8 @@ put_queue(struct lane *lane, const struct port_ops *ops, struct swport *out, uin
 		flush_later(lane, out);
 	if (__builtin_expect(sent < n, 0))
 		counter_add(&c->drops[DROP_RING_FULL], n - sent);
+	if (__builtin_expect(lane->trace != NULL, 0))
+		tell_put(lane, out, pkt, sent, n);
 	counter_add(&c->tx_packets, sent);
 	counter_add(&c->tx_bytes, bytes_of(pkt, sent));
 	return sent;
@@ -167,6 +179,7 @@ send_put(struct lane *lane, struct swport *out, struct pkt *const *pkt, uint32_t
 		return put_spread(lane, ops, out,
 				  MIN_OF((uint32_t)__builtin_ctz(~mask), PORT_QUEUES_MAX), pkt, n);
 	swport_drop(out, lane, DROP_LINK_DOWN, n);
+	trace_drops(lane, out, pkt, n, DROP_LINK_DOWN);
 	return 0;
 }
 
@@ -260,6 +273,8 @@ fitting(struct lane *lane, struct swport *out, struct pkt *const *pkt, uint32_t 
 		memcpy(&type, p->head + 12, sizeof(type));
 		if (len <= max || (len <= max + ETH_TAG_LEN && type == TPID_C_LE))
 			ret[left++] = pkt[i];
+		else
+			trace_drop(lane, out, pkt[i], DROP_OVERSIZE);
 	}
 	if (left < n)
 		swport_drop(out, lane, DROP_OVERSIZE, n - left);

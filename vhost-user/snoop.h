@@ -36,6 +36,18 @@ void snoop_look(const struct snoop *s, struct snoop_counts *ret);
  */
 const struct snoop_ports *snoop_find(const struct snoop *s, const struct pkt *pkt);
 
+/* Whether any group is kept apart. Lanes. */
+bool snoop_knows(const struct snoop *s);
+
+static inline bool
+snoop_listens(const struct lane *l)
+{
+	return l->snoop && snoop_knows(l->snoop);
+}
+
+/* Whether port @ref is one of them. */
+bool snoop_has(const struct snoop_ports *p, uint32_t ref);
+
 static inline const struct snoop_ports *
 snoop_where(const struct lane *l, const struct pkt *pkt)
 {

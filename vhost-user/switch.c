@@ -7,6 +7,7 @@
 
 #include "vhost-user/idle.h"
 #include "vhost-user/vhost.h"
+#include "vhost-user/watch_ctl.h"
 
 #define NO_LANE UINT32_MAX
 
@@ -60,7 +61,7 @@ fail:
 int
 switch_init(struct lane_switch *sw)
 {
-	sw->rcu = rcu_make(sw->n_lanes);
+	sw->rcu = rcu_make(sw->n_lanes + 1); /* and telemetry.c */
 	if (!sw->rcu)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < sw->n_lanes; i++) {
@@ -70,6 +71,8 @@ switch_init(struct lane_switch *sw)
 		sw->lane[i].fwd = &sw->fwd;
 		sw->lane[i].domains = &sw->domains;
 	}
+	if (watch_start(sw) < 0)
+		return -ENOMEM;
 	vhost_init(sw->rcu);
 	return switch_publish(sw);
 }
@@ -156,6 +159,7 @@ switch_fini(struct lane_switch *sw)
 {
 	for (uint32_t i = 0; i < sw->n_lanes; i++)
 		free((void *)atomic_exchange(&sw->lane[i].ports, NULL));
+	watch_stop(sw);
 	fwd_collect(&sw->fwd);
 	domains_fini(&sw->domains);
 	rcu_free(sw->rcu);

@@ -9,6 +9,7 @@
 #include "base/tsc.h"
 #include "vhost-user/switch.h"
 #include "vhost-user/vhost.h"
+#include "vhost-user/watch_ctl.h"
 
 #define REF_PLACES  (SWITCH_SLOT_BITS + 1) /* the highest bit is the address table's: MAC_DECLARED */
 #define GENERATIONS (UINT32_MAX >> REF_PLACES)
@@ -38,6 +39,7 @@ free_port(struct lane_switch *sw, struct swport *p)
 {
 	for (int i = 0; i < CHAIN_SIDES; i++)
 		chain_free(p->chain[i]);
+	watch_remove(sw, p);
 	domain_leave(&sw->domains, &p->member);
 	free(p);
 }
@@ -93,7 +95,9 @@ add(void *arg, const struct port_cfg *cfg, struct err *e)
 	if (slot < 0)
 		return err_set(e, ENOSPC, "port %s: all %u ports are in use", cfg->name,
 			       SWITCH_PORTS_MAX);
-	r = make_port(sw, cfg, slot, &p, e);
+	r = watch_check(sw, cfg, e);
+	if (r == 0)
+		r = make_port(sw, cfg, slot, &p, e);
 	if (r < 0)
 		return r;
 	r = fwd_add(&sw->fwd, p, e);
@@ -106,6 +110,7 @@ add(void *arg, const struct port_cfg *cfg, struct err *e)
 	r = vhost_open(p, e);
 	if (r < 0)
 		goto withdraw;
+	watch_refresh(sw);
 	log_info("port %s: added, network %s, vlan %u, socket %s", cfg->name, cfg->network,
 		 cfg->vlan, cfg->socket);
 	return 0;
@@ -128,6 +133,7 @@ remove_port(void *arg, const char *name, struct err *e)
 	vhost_close(p);
 	log_info("port %s: removed", name);
 	free_port(sw, p);
+	watch_refresh(sw);
 	return 0;
 }
 
@@ -183,6 +189,8 @@ set(void *arg, const struct port_cfg *cfg, struct err *e)
 	if (!p)
 		return err_set(e, ENOENT, "port %s: no such port", cfg->name);
 	r = check_set(p, cfg, e);
+	if (r == 0)
+		r = watch_check(sw, cfg, e);
 	if (r < 0)
 		return r;
 	was = p->cfg;
@@ -201,6 +209,7 @@ set(void *arg, const struct port_cfg *cfg, struct err *e)
 		goto free_chains;
 	switch_use_chains(sw, p, &chains);
 	domain_leave(&sw->domains, &old);
+	watch_refresh(sw);
 	log_info("port %s: changed", cfg->name);
 	return 0;
 
@@ -260,6 +269,7 @@ const struct ctl_ops switch_ctl_ops = {
 	.stats = stats,
 	.next = next,
 	.ask = switch_ask,
+	.watch = watch_handle,
 	.tick = tick,
 };
 

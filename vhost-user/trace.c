@@ -97,6 +97,14 @@ trace_write(struct lane *l, const struct swport *at, const struct pkt *pkt, uint
 	publish(l->trace);
 }
 
+void
+trace_all_dropped(struct lane *l, const struct swport *at, struct pkt *const *pkt, uint32_t n,
+		  enum switch_drop cause)
+{
+	for (uint32_t i = 0; i < n; i++)
+		trace_drop(l, at, pkt[i], cause);
+}
+
 static void
 say_in(struct trace *t, const struct swport *at, const struct pkt *p)
 {

@@ -50,6 +50,17 @@ void trace_write(struct lane *l, const struct swport *at, const struct pkt *pkt,
 			trace_write(l, at, pkt, 0, __VA_ARGS__);                                   \
 	} while (0)
 
+/* All of these were dropped. */
+void trace_all_dropped(struct lane *l, const struct swport *at, struct pkt *const *pkt, uint32_t n,
+		       enum switch_drop cause);
+static inline void
+trace_drops(struct lane *l, const struct swport *at, struct pkt *const *pkt, uint32_t n,
+	    enum switch_drop cause)
+{
+	if (__builtin_expect(l->trace != NULL, 0))
+		trace_all_dropped(l, at, pkt, n, cause);
+}
+
 /* It was dropped. */
 static inline void
 trace_drop(struct lane *l, const struct swport *at, const struct pkt *pkt, enum switch_drop cause)

@@ -55,6 +55,9 @@ exec_switch(const struct world *w, int control)
 	snprintf(fd, sizeof(fd), "%d", control);
 	snprintf(cpu, sizeof(cpu), "%d", allowed_cpu(true));
 	snprintf(keep, sizeof(keep), "%d", allowed_cpu(false));
+	if (w->telemetry)
+		execl(w->program, w->program, "--cpu", cpu, "--housekeeping", keep, "--control-fd", fd,
+		      "--memory", "32", "--mac-table", "64", "--telemetry", w->telemetry, NULL);
 	execl(w->program, w->program, "--cpu", cpu, "--housekeeping", keep, "--control-fd", fd,
 	      "--memory", "32", "--mac-table", "64", w->rings ? "--rings" : NULL, w->rings, NULL);
 	_exit(127);

@@ -30,6 +30,7 @@ struct guest {
 struct world {
 	const char *program; /* corelane-switch */
 	bool packed;
+	const char *telemetry; /* where its socket is to be; NULL: none */
 	const char *rings; /* as --rings; NULL: the default */
 	char dir[64];
 	pid_t pid;
