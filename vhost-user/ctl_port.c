@@ -17,6 +17,7 @@
 #define BURST_MAX   (UINT64_C(1) << 32)     /* bytes */
 #define VNI_MAX     0xffffffu               /* RFC 7348, 5 */
 #define FRAME_EXTRA 18                      /* Ethernet header and a tag, beside the MTU */
+#define FRAME_UNCUT 65553                   /* with offloads: what becomes segments later */
 
 static const uint8_t no_mac[6];
 
@@ -78,6 +79,7 @@ check_flags(const struct port_cfg *c, struct err *e)
 		{"snoop", c->snoop, 1},
 		{"lldp", c->lldp, 1},
 		{"strict", c->strict, 1},
+		{"offload", c->offload, 1},
 		{"offload", c->offload, 1},
 		{"mirror_in", c->mirror_in, 1},
 		{"mirror_out", c->mirror_out, 1},
@@ -179,10 +181,9 @@ check_ips(const struct port_cfg *c, struct err *e)
 }
 
 static int
-check_rate(const struct port_cfg *c, const char *what, const struct port_policer *r, struct err *e)
+check_rate(const struct port_cfg *c, const char *what, const struct port_policer *r, uint64_t frame,
+	   struct err *e)
 {
-	uint64_t frame = c->mtu + FRAME_EXTRA;
-
 	if (r->rate == 0) {
 		if (r->peak || r->burst || r->excess)
 			return err_set(e, EINVAL, "port %s: %s has a burst or a peak, but no rate",
@@ -201,20 +202,22 @@ check_rate(const struct port_cfg *c, const char *what, const struct port_policer
 	if (r->peak ? r->excess < frame : MAX_OF(r->burst, r->excess) < frame)
 		return err_set(e, EINVAL,
 			       "port %s: %s has a burst below one frame; %" PRIu64
-			       " bytes are the least with an mtu of %u",
-			       c->name, what, frame, c->mtu);
+			       " bytes are the least with an mtu of %u%s",
+			       c->name, what, frame, c->mtu, c->offload ? " and offload" : "");
 	return 0;
 }
 
 static int
 check_rates(const struct port_cfg *c, struct err *e)
 {
-	int r = check_rate(c, "policer from the guest", &c->police_in, e);
+	uint64_t frame = c->mtu + FRAME_EXTRA;
+	int r = check_rate(c, "policer from the guest", &c->police_in,
+			   c->offload ? FRAME_UNCUT : frame, e);
 
 	if (r == 0)
-		r = check_rate(c, "policer to the guest", &c->police_out, e);
+		r = check_rate(c, "policer to the guest", &c->police_out, frame, e);
 	if (r == 0)
-		r = check_rate(c, "shaper", &c->shape_out, e);
+		r = check_rate(c, "shaper", &c->shape_out, frame, e);
 	if (r < 0)
 		return r;
 	if (c->shape_out.peak)

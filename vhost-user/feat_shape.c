@@ -11,6 +11,7 @@
 #include "vhost-user/idle.h"
 #include "vhost-user/lane.h"
 #include "vhost-user/send.h"
+#include "vhost-user/trace.h"
 
 #define LIMIT_MIN (64u << 10)
 #define LIMIT_MAX (512u << 10) /* unless told */
@@ -117,10 +118,12 @@ run(struct burst *b, void *state)
 	{
 		if (!s->store->waiting && bucket_take(&s->store->bucket, &r, b->pkt[i]->len))
 			continue;
-		if (push(s->store, b->pkt[i]))
-			b->alive &= ~(UINT64_C(1) << i); /* not dropped: it comes later */
-		else
+		if (!push(s->store, b->pkt[i])) {
 			burst_drop(b, i, DROP_SHAPED);
+			continue;
+		}
+		b->alive &= ~(UINT64_C(1) << i); /* not dropped: it comes later */
+		trace_say(b->lane, b->port, b->pkt[i], "waits in the shaper");
 	}
 	if (s->store->waiting && b->lane->lanes > 1)
 		tell_owner(b->lane, b->port);

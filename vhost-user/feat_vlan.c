@@ -7,6 +7,7 @@
 
 #include "vhost-user/domain.h"
 #include "vhost-user/lane.h"
+#include "vhost-user/trace.h"
 
 #define TAG_LEN     4
 #define HEADER_LEN  14
@@ -127,6 +128,9 @@ run_in(struct burst *b, void *state)
 		}
 		if (why)
 			burst_drop(b, i, (enum switch_drop)(why - 1));
+		else
+			trace_say(b->lane, b->port, pkt, "vlan %u",
+				  domain_tag(ds, pkt->domain) & VID_MASK);
 	}
 }
 
@@ -196,6 +200,7 @@ run_out(struct burst *b, void *state)
 			burst_drop(b, i, DROP_VLAN); /* decided before the trunk changed */
 		} else {
 			push_tag(pkt, tag);
+			trace_say(b->lane, b->port, pkt, "tagged, vlan %u", tag & VID_MASK);
 		}
 	}
 }

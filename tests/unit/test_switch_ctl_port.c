@@ -138,6 +138,7 @@ test_flags(void **state)
 	REFUSED(plain(), q.snoop = 9, "snoop");
 	REFUSED(plain(), q.lldp = 2, "lldp");
 	REFUSED(full(), q.strict = 2, "strict");
+	REFUSED(full(), q.offload = 2, "offload");
 	REFUSED(full(), q.mirror_in = 2, "mirror_in");
 	REFUSED(full(), q.mirror_out = 3, "mirror_out");
 	REFUSED(full(), q.mirror_also = 3, "mirror_also");
@@ -177,6 +178,7 @@ test_rates(void **state)
 	REFUSED(full(), q.storm[2] = 1000000001, "unknown");
 	REFUSED(full(), q.police_in.rate = UINT64_MAX, "from the guest is above");
 	REFUSED(full(), q.police_in.burst = 1517, "below one frame; 1518 bytes");
+	REFUSED(full(), q.offload = 1, "65553 bytes are the least with an mtu of 1500 and offload");
 	REFUSED(full(), q.police_in.burst = UINT64_MAX, "burst above");
 	REFUSED(full(), q.police_in.excess = UINT64_C(1) << 33, "burst above");
 	REFUSED(full(), q.police_in.rate = 0, "no rate");
