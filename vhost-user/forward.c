@@ -21,28 +21,17 @@ struct work {
 	struct swport *in;
 	uint32_t flags, max_len, ref;
 	uint32_t now, until;
-	bool again; /* something could not be learnt now: nothing may be remembered */
-	uint64_t head[PKT_BURST], tail[PKT_BURST];
-	uint64_t src_hash[PKT_BURST], dst_hash[PKT_BURST];
+	bool again;   /* something could not be learnt now: nothing may be remembered */
+	uint32_t odd; /* bit i: frame i needs a closer look */
+	struct {
+		uint64_t src, dst; /* keys */
+		uint64_t src_hash, dst_hash;
+	} frame[PKT_BURST];
 };
 
-static uint64_t
-source_of(const struct work *w, uint32_t i)
-{
-	return w->head[i] >> 48 | (w->tail[i] & 0xffffffff) << 16;
-}
-
-static uint64_t
-target_of(const struct work *w, uint32_t i)
-{
-	return w->head[i] & MAC48;
-}
-
 static bool
-is_tag(uint64_t tail)
+is_tag(uint16_t type)
 {
-	uint16_t type = (uint16_t)(tail >> 32);
-
 	return type == TPID_C_LE || type == TPID_S_LE;
 }
 
@@ -113,8 +102,9 @@ note_learnt(struct work *w, enum mac_learn what, uint32_t old)
  * verdict on the frame.
  */
 static __attribute__((noinline)) uint32_t
-learn(struct work *w, uint64_t src, uint64_t key)
+learn(struct work *w, uint64_t key)
 {
+	uint64_t src = key & MAC48;
 	uint32_t limit = w->in->mac_limit, old = 0, verdict;
 	enum mac_learn what;
 	struct mac_found f;
@@ -143,13 +133,13 @@ learn(struct work *w, uint64_t src, uint64_t key)
 
 /* 0, or the verdict on the frame. */
 static inline uint32_t
-check_source(struct work *w, uint64_t src, uint64_t key, uint64_t hash)
+check_source(struct work *w, uint64_t key, uint64_t hash)
 {
 	struct mac_found f = mac_find_hashed(&w->f->mac, key, hash);
 
-	/* a group address is in no table */
-	if (__builtin_expect(mac_owner(&f) != w->ref || src == 0, 0))
-		return learn(w, src, key);
+	/* neither a group address nor zero is in the table */
+	if (__builtin_expect(mac_owner(&f) != w->ref, 0))
+		return learn(w, key);
 	if (__builtin_expect(f.until != w->until, 0))
 		mac_refresh(&f, w->until);
 	return 0;
@@ -162,13 +152,13 @@ group_verdict(uint64_t dst)
 }
 
 static inline uint32_t
-find_target(const struct work *w, uint64_t dst, uint64_t key, uint64_t hash)
+find_target(const struct work *w, uint64_t key, uint64_t hash)
 {
 	uint32_t slot, ref;
 	struct mac_found f;
 
-	if (__builtin_expect(dst & 1, 0))
-		return group_verdict(dst);
+	if (__builtin_expect(key & 1, 0))
+		return group_verdict(key & MAC48);
 	f = mac_find_hashed(&w->f->mac, key, hash);
 	ref = mac_owner(&f);
 	if (__builtin_expect(ref == 0 || !is_there(w->f, ref) || !mac_valid(&f, w->now), 0))
@@ -187,25 +177,26 @@ find_target(const struct work *w, uint64_t dst, uint64_t key, uint64_t hash)
 
 /* What a frame may not be, before anybody is asked about addresses. 0, or the verdict. */
 static __attribute__((noinline)) uint32_t
-refuse(const struct work *w, uint32_t i, const struct pkt *p)
+refuse(const struct work *w, const struct pkt *p)
 {
 	uint32_t max = w->max_len;
+	uint16_t type, tci;
 
 	if (p->len < ETH_HEADER_LEN)
 		return FWD_DROP + DROP_RUNT;
-	if (!(w->flags & SWPORT_CLASSIFY) && is_tag(w->tail[i])) {
-		uint16_t tci = __builtin_bswap16((uint16_t)(w->tail[i] >> 48));
-
+	memcpy(&type, p->head + 12, sizeof(type));
+	memcpy(&tci, p->head + 14, sizeof(tci));
+	if (!(w->flags & SWPORT_CLASSIFY) && is_tag(type)) {
 		if (p->len < ETH_HEADER_LEN + ETH_TAG_LEN)
 			return FWD_DROP + DROP_RUNT;
 		/* a priority tag (VID 0) names no VLAN: IEEE 802.1Q-2018, 9.6 */
-		if ((uint16_t)(w->tail[i] >> 32) != TPID_C_LE || (tci & 0xfff) != 0)
+		if (type != TPID_C_LE || (__builtin_bswap16(tci) & 0xfff) != 0)
 			return FWD_DROP + DROP_VLAN;
 	}
-	if (is_tag(w->tail[i]))
+	if (is_tag(type))
 		max += ETH_TAG_LEN;
-	/* of what is still to be cut into segments, these count */
-	if (offload_len(p) > max)
+	/* what is still to be cut into segments is as long as it is */
+	if (p->len > max && !((p->flags & PKT_OFFLOAD) && p->off.gso_type))
 		return FWD_DROP + DROP_OVERSIZE;
 	if (p->domain == 0)
 		return FWD_DROP + DROP_VLAN;
@@ -218,29 +209,39 @@ gather(struct work *w, struct pkt *const *pkt, uint32_t n)
 {
 	const struct mac_table *t = &w->f->mac;
 
+	w->odd = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t domain = (uint64_t)pkt[i]->domain << 48;
+		const struct pkt *p = pkt[i];
+		uint64_t domain = (uint64_t)p->domain << 48, head, tail;
+		uint16_t type;
 
-		memcpy(&w->head[i], pkt[i]->head, sizeof(w->head[i]));
-		memcpy(&w->tail[i], pkt[i]->head + 8, sizeof(w->tail[i]));
-		w->src_hash[i] = mac_hash(t, source_of(w, i) | domain);
-		w->dst_hash[i] = mac_hash(t, target_of(w, i) | domain);
-		__builtin_prefetch(mac_first(t, w->src_hash[i]));
-		__builtin_prefetch(mac_first(t, w->dst_hash[i]));
+		memcpy(&head, p->head, sizeof(head));
+		memcpy(&tail, p->head + 8, sizeof(tail));
+		type = (uint16_t)(tail >> 32);
+		w->frame[i].src = head >> 48 | (tail & 0xffffffff) << 16 | domain;
+		w->frame[i].dst = (head & MAC48) | domain;
+		w->frame[i].src_hash = mac_hash(t, w->frame[i].src);
+		w->frame[i].dst_hash = mac_hash(t, w->frame[i].dst);
+		__builtin_prefetch(mac_first(t, w->frame[i].src_hash));
+		__builtin_prefetch(mac_first(t, w->frame[i].dst_hash));
+		if (__builtin_expect(p->len - ETH_HEADER_LEN > w->max_len - ETH_HEADER_LEN ||
+					     domain == 0 || is_tag(type),
+				     0))
+			w->odd |= 1u << i;
 	}
 }
 
+/* The last frame's verdict, for bursts that are all like it. */
 static void
-remember(struct work *w, const struct pkt *p, uint32_t i, uint64_t version, uint32_t verdict)
+remember(const struct work *w, const struct pkt *p, uint64_t version, uint32_t verdict)
 {
+	struct swport_cache c = {.version = version, .domain = p->domain, .verdict = verdict};
+
+	memcpy(&c.head, p->head, sizeof(c.head));
+	memcpy(&c.tail, p->head + 8, sizeof(c.tail));
 	/* the two bytes behind a tag's type count too, and the memory does not hold them */
-	if (is_tag(w->tail[i]))
-		return;
-	w->in->cache = (struct swport_cache){.head = w->head[i],
-					     .tail = w->tail[i],
-					     .version = version,
-					     .domain = p->domain,
-					     .verdict = verdict};
+	if (!is_tag((uint16_t)(c.tail >> 32)))
+		w->in->cache = c;
 }
 
 void
@@ -265,24 +266,18 @@ fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_
 	w.again = false;
 	gather(&w, pkt, n);
 	for (uint32_t i = 0; i < n; i++) {
-		const struct pkt *p = pkt[i];
-		uint64_t src = source_of(&w, i), dst = target_of(&w, i);
-		uint64_t domain = (uint64_t)p->domain << 48;
-
 		v = 0;
-		if (__builtin_expect(p->len - ETH_HEADER_LEN > w.max_len - ETH_HEADER_LEN ||
-					     domain == 0 || is_tag(w.tail[i]),
-				     0))
-			v = refuse(&w, i, p);
+		if (__builtin_expect(w.odd >> i & 1, 0))
+			v = refuse(&w, pkt[i]);
 		if (v == 0)
-			v = check_source(&w, src, src | domain, w.src_hash[i]);
+			v = check_source(&w, w.frame[i].src, w.frame[i].src_hash);
 		if (v == 0)
-			v = find_target(&w, dst, dst | domain, w.dst_hash[i]);
+			v = find_target(&w, w.frame[i].dst, w.frame[i].dst_hash);
 		verdict[i] = (uint16_t)v;
 	}
 	/* not a refused frame: the next one may be as long as it should be */
 	if (n && !w.again && (v < FWD_DROP || v >= FWD_DROP + DROP_SOURCE))
-		remember(&w, pkt[n - 1], n - 1, version, v);
+		remember(&w, pkt[n - 1], version, v);
 }
 
 void
