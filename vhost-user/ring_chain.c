@@ -108,20 +108,20 @@ chain_split(const struct ring *r, uint16_t head, bool write, struct chain_list *
 	uint16_t at = head;
 
 	for (;;) {
-		union desc_tail t;
+		uint64_t tail;
 		uint64_t addr;
 		int e;
 
 		if (at >= r->size)
 			return -EFAULT;
 		addr = read_once(&r->desc[at].addr);
-		t.word = read_once((const word_t *)&r->desc[at].len);
-		e = add_desc(r, addr, t.split.len, t.split.flags, write, l, &in_chain);
+		tail = read_once((const word_t *)&r->desc[at].len);
+		e = add_desc(r, addr, tail_len(tail), tail_low(tail), write, l, &in_chain);
 		if (e < 0)
 			return e;
-		if (!(t.split.flags & VRING_DESC_F_NEXT))
+		if (!(tail_low(tail) & VRING_DESC_F_NEXT))
 			return 0;
-		at = t.split.next;
+		at = tail_high(tail);
 	}
 }
 
@@ -136,19 +136,19 @@ chain_packed(const struct ring *r, uint16_t at, bool wrap, bool write, struct ch
 		const struct vring_packed_desc *d = &r->slot[at];
 		/* acquire: pairs with the driver's release of the flags (2.8.13) */
 		uint16_t flags = read_acquire(&d->flags);
-		union desc_tail t;
+		uint64_t tail;
 		int e;
 
 		if ((flags >> VRING_PACKED_DESC_F_AVAIL & 1) != wrap ||
 		    (flags >> VRING_PACKED_DESC_F_USED & 1) == wrap)
 			return slots ? -EFAULT : -EAGAIN; /* the first is made available last */
-		t.word = read_once((const word_t *)&d->len);
-		e = add_desc(r, read_once(&d->addr), t.packed.len, flags, write, l, &in_chain);
+		tail = read_once((const word_t *)&d->len);
+		e = add_desc(r, read_once(&d->addr), tail_len(tail), flags, write, l, &in_chain);
 		if (e < 0)
 			return e;
 		slots++;
 		if (!(flags & VRING_DESC_F_NEXT)) {
-			*ret = (struct ring_taken){.id = t.packed.id, .slots = slots};
+			*ret = (struct ring_taken){.id = tail_low(tail), .slots = slots};
 			return 0;
 		}
 		if (slots == r->size)

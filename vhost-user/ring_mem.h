@@ -17,19 +17,26 @@
 #define always_inline_ inline __attribute__((always_inline))
 
 typedef uint64_t __attribute__((may_alias)) word_t;
+typedef uint64_t __attribute__((may_alias, aligned(4))) word4_t; /* a used element */
 
-/* A descriptor's second half, as one number. */
-union desc_tail {
-	uint64_t word;
-	struct {
-		uint32_t len;
-		uint16_t flags, next;
-	} split;
-	struct {
-		uint32_t len;
-		uint16_t id, flags;
-	} packed;
-};
+/* A descriptor's second half, read as one number: length; flags and next, or id and flags. */
+static always_inline_ uint32_t
+tail_len(uint64_t tail)
+{
+	return (uint32_t)tail;
+}
+
+static always_inline_ uint16_t
+tail_low(uint64_t tail) /* split: flags; packed: id */
+{
+	return (uint16_t)(tail >> 32);
+}
+
+static always_inline_ uint16_t
+tail_high(uint64_t tail) /* split: next; packed: flags */
+{
+	return (uint16_t)(tail >> 48);
+}
 
 #define read_once(p)        __atomic_load_n(p, __ATOMIC_RELAXED)
 #define read_acquire(p)     __atomic_load_n(p, __ATOMIC_ACQUIRE)

@@ -38,14 +38,13 @@ available_flags(bool wrap)
 static always_inline_ uint64_t
 used_tail(bool wrap, uint16_t id, uint32_t len, bool written)
 {
-	union desc_tail t = {.packed = {.len = len, .id = id}};
+	uint64_t flags = (wrap ? AVAIL_USED : 0) | (written ? VRING_DESC_F_WRITE : 0);
 
-	t.packed.flags = (uint16_t)((wrap ? AVAIL_USED : 0) | (written ? VRING_DESC_F_WRITE : 0));
-	return t.word;
+	return len | (uint64_t)id << 32 | flags << 48;
 }
 
 static always_inline_ word_t *
-tail_of(const struct ring *r, uint16_t at)
+tail_of(const struct ring *r, uint32_t at)
 {
 	return (word_t *)&r->slot[at].len;
 }
@@ -124,33 +123,52 @@ peek_chain(struct ring *r, struct ring_scratch *s, struct place at, struct ring_
 	return CHAIN_OK;
 }
 
-/* Plain descriptors in a row, each copied once. Returns how many. */
+/* Descriptors from @p to the ring's end: they are of one lap. */
 static always_inline_ uint32_t
-look(struct ring *r, struct place *from, struct ring_taken *taken, uint32_t n, const uint8_t **at,
+run_of(const struct ring *r, struct place p, uint32_t n)
+{
+	return MIN_OF(n, (uint32_t)(r->size - p.at));
+}
+
+/*
+ * The driver wrote these lines last and we are about to: they are asked for at once and to write, if
+ * there is anything in them. A look at an empty ring takes nothing away from the driver.
+ */
+static always_inline_ void
+prefetch_run(const struct vring_packed_desc *d, uint32_t n, uint16_t want)
+{
+	if (read_once(&d->flags) == want)
+		for (uint32_t i = 4; i < n; i += 4)
+			prefetch_write(&d[i]);
+}
+
+/* Up to @n plain descriptors of one lap, each copied once. Returns how many. */
+static always_inline_ uint32_t
+look(struct ring *r, struct place from, struct ring_taken *taken, uint32_t n, const uint8_t **at,
      uint32_t *len)
 {
+	const struct vring_packed_desc *d = &r->slot[from.at];
+	/* exactly these flags: neither a chain nor a table nor for us to write */
+	uint16_t want = available_flags(from.wrap);
 	uint32_t i;
 
+	prefetch_run(d, n, want);
 	for (i = 0; i < n; i++) {
-		const struct vring_packed_desc *d = &r->slot[from->at];
-		/* acquire: pairs with the driver's release of the flags (2.8.13) */
-		uint16_t flags = read_acquire(&d->flags);
-		union desc_tail t;
+		uint64_t tail;
 
-		/* exactly these: neither a chain nor a table nor for us to write */
-		if (flags != available_flags(from->wrap))
+		/* acquire: pairs with the driver's release of the flags (2.8.13) */
+		if (read_acquire(&d[i].flags) != want)
 			break;
-		t.word = read_once((const word_t *)&d->len);
-		if (unlikely_(t.packed.len <= r->hlen || t.packed.len > RING_FRAME_MAX))
+		tail = read_once((const word_t *)&d[i].len);
+		if (unlikely_(tail_len(tail) <= r->hlen || tail_len(tail) > RING_FRAME_MAX))
 			break;
-		at[i] = gpa_ptr(r->mem, read_once(&d->addr), t.packed.len);
+		at[i] = gpa_ptr(r->mem, read_once(&d[i].addr), tail_len(tail));
 		if (unlikely_(!at[i]))
 			break;
 		prefetch_read(at[i]);
 		prefetch_read(at[i] + 64);
-		len[i] = t.packed.len;
-		taken[i] = (struct ring_taken){.id = t.packed.id, .slots = 1};
-		step(r, from, 1);
+		len[i] = tail_len(tail);
+		taken[i] = (struct ring_taken){.id = tail_low(tail), .slots = 1};
 	}
 	return i;
 }
@@ -176,8 +194,8 @@ peek(struct ring *r, struct ring_scratch *s, struct pkt *pkt, uint32_t n, bool o
 	n = MIN_OF(n, r->size);
 	while (taken < n && slots < r->size) {
 		struct ring_taken *t = &r->taken[taken];
-		uint32_t room = MIN_OF(n - taken, r->size - slots);
-		uint32_t plain = look(r, &from, t, room, at, len);
+		uint32_t room = run_of(r, from, MIN_OF(n - taken, r->size - slots));
+		uint32_t plain = look(r, from, t, room, at, len);
 		enum chain_frame c;
 		bool keep;
 
@@ -197,7 +215,10 @@ peek(struct ring *r, struct ring_scratch *s, struct pkt *pkt, uint32_t n, bool o
 		}
 		taken += plain;
 		slots += plain;
-		if (likely_(plain == room) || !is_available(r, from))
+		step(r, &from, (uint16_t)plain);
+		if (likely_(plain == room))
+			continue;
+		if (!is_available(r, from))
 			break;
 		c = peek_chain(r, s, from, &r->taken[taken], &pkt[shown], off, &keep);
 		if (c == CHAIN_OK && slots + r->taken[taken].slots > r->size)
@@ -252,6 +273,11 @@ ring_packed_done(struct ring *r)
 	}
 	if (r->inflight)
 		write_release(&r->inflight->first, first);
+	if (likely_(slots == n && run_of(r, p, n) == n)) {
+		for (uint32_t i = 1; i < n; i++)
+			write_once(tail_of(r, p.at + i), used_tail(p.wrap, t[i].id, 0, false));
+		n = 1;
+	}
 	for (uint32_t i = 1; i < n; i++) {
 		step(r, &p, t[i - 1].slots);
 		write_once(tail_of(r, p.at), used_tail(p.wrap, t[i].id, 0, false));
@@ -272,42 +298,63 @@ batch_add(struct ring *r, struct batch *b, uint16_t id, uint16_t slots, uint32_t
 {
 	uint64_t tail = used_tail(b->end.wrap, id, len, true);
 
-	if (b->slots == 0) {
+	if (b->slots > 0) {
+		write_once(tail_of(r, b->end.at), tail);
+	} else {
 		b->first = tail;
 		if (r->inflight)
 			write_release(&r->inflight->first, tail);
-	} else {
-		write_once(tail_of(r, b->end.at), tail);
 	}
 	b->slots += slots;
 	step(r, &b->end, slots);
 }
 
-/* Plain buffers from @from on that hold the frames that go there. Returns how many. */
+/* The same for @n plain buffers of one lap, which r->taken[] names, and the frames in them. */
+static always_inline_ void
+batch_add_run(struct ring *r, struct batch *b, struct pkt *const *pkt, uint8_t *const *to,
+	      uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t len = r->hlen + pkt[i]->len;
+
+		frame_write(to[i], r->hlen, pkt[i]);
+		if (likely_(b->slots + i > 0))
+			write_once(tail_of(r, b->end.at + i),
+				   used_tail(b->end.wrap, r->taken[i].id, len, true));
+		else
+			b->first = used_tail(b->end.wrap, r->taken[i].id, len, true);
+		if (unlikely_(r->inflight && b->slots + i == 0))
+			write_release(&r->inflight->first, b->first);
+	}
+	b->slots += n;
+	step(r, &b->end, (uint16_t)n);
+}
+
+/* Plain buffers of one lap that hold the frames that go there. Returns how many. */
 static always_inline_ uint32_t
 find_room(struct ring *r, struct place from, struct pkt *const *pkt, uint32_t n, uint8_t **to)
 {
+	const struct vring_packed_desc *d = &r->slot[from.at];
+	uint16_t want = available_flags(from.wrap) | VRING_DESC_F_WRITE;
 	uint32_t i;
 
+	prefetch_run(d, n, want);
 	for (i = 0; i < n; i++) {
-		const struct vring_packed_desc *d = &r->slot[from.at];
-		/* acquire: pairs with the driver's release of the flags (2.8.13) */
-		uint16_t flags = read_acquire(&d->flags);
 		uint32_t need = r->hlen + pkt[i]->len;
-		union desc_tail t;
+		uint64_t tail;
 
-		if (flags != (available_flags(from.wrap) | VRING_DESC_F_WRITE))
+		/* acquire: pairs with the driver's release of the flags (2.8.13) */
+		if (read_acquire(&d[i].flags) != want)
 			break;
-		t.word = read_once((const word_t *)&d->len);
-		if (unlikely_(t.packed.len < need))
+		tail = read_once((const word_t *)&d[i].len);
+		if (unlikely_(tail_len(tail) < need))
 			break;
-		to[i] = gpa_ptr(r->mem, read_once(&d->addr), need);
+		to[i] = gpa_ptr(r->mem, read_once(&d[i].addr), need);
 		if (unlikely_(!to[i]))
 			break;
 		prefetch_write(to[i]);
 		prefetch_write(to[i] + 64);
-		r->taken[i].id = t.packed.id;
-		step(r, &from, 1);
+		r->taken[i].id = tail_low(tail);
 	}
 	return i;
 }
@@ -361,18 +408,17 @@ fill(struct ring *r, struct ring_scratch *s, struct pkt *const *pkt, uint32_t n,
 	uint32_t done = 0;
 
 	while (done < n && b->slots < r->size) {
-		uint32_t part = MIN_OF(n - done, (uint32_t)PKT_BURST);
+		uint32_t room = MIN_OF(n - done, (uint32_t)PKT_BURST), part;
 		int e;
 
-		part = find_room(r, b->end, pkt + done, MIN_OF(part, r->size - b->slots), to);
-		for (uint32_t i = 0; i < part; i++, done++) {
-			frame_write(to[i], r->hlen, pkt[done]);
-			batch_add(r, b, r->taken[i].id, 1, r->hlen + pkt[done]->len);
-		}
-		if (likely_(done == n) || b->slots == r->size || !is_available(r, b->end))
-			break;
-		if (part == PKT_BURST)
+		room = run_of(r, b->end, MIN_OF(room, r->size - b->slots));
+		part = find_room(r, b->end, pkt + done, room, to);
+		batch_add_run(r, b, pkt + done, to, part);
+		done += part;
+		if (likely_(part == room))
 			continue;
+		if (!is_available(r, b->end))
+			break;
 		e = put_chain(r, b, pkt[done]);
 		if (e == -EMSGSIZE) {
 			s->oversize++;

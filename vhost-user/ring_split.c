@@ -32,6 +32,13 @@ avail_head(const struct ring *r, uint32_t i)
 	return read_once(&r->avail->ring[(uint16_t)(r->pos + i) & (r->size - 1)]);
 }
 
+/* One store; @pos counts as the indices do. */
+static always_inline_ void
+set_used(struct ring *r, uint16_t pos, uint16_t id, uint32_t len)
+{
+	*(volatile word4_t *)&r->used->ring[pos & (r->size - 1)] = id | (uint64_t)len << 32;
+}
+
 /* Tells the driver that entries up to @pos are used; the ring's position is then @pos. */
 static always_inline_ void
 publish(struct ring *r, uint16_t pos)
@@ -92,15 +99,15 @@ look(struct ring *r, uint32_t n, const uint8_t **at, uint32_t *len)
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct vring_desc *d = &r->desc[r->taken[i].id];
-		union desc_tail t;
+		uint64_t tail;
 
-		t.word = read_once((const word_t *)&d->len);
-		len[i] = t.split.len;
+		tail = read_once((const word_t *)&d->len);
+		len[i] = tail_len(tail);
 		at[i] = NULL;
-		if (unlikely_(t.split.flags || t.split.len <= r->hlen ||
-			      t.split.len > RING_FRAME_MAX))
+		if (unlikely_(tail_low(tail) || tail_len(tail) <= r->hlen ||
+			      tail_len(tail) > RING_FRAME_MAX))
 			continue;
-		at[i] = gpa_ptr(r->mem, read_once(&d->addr), t.split.len);
+		at[i] = gpa_ptr(r->mem, read_once(&d->addr), tail_len(tail));
 		if (likely_(at[i])) {
 			prefetch_read(at[i]);
 			prefetch_read(at[i] + 64);
@@ -189,18 +196,21 @@ find_room(struct ring *r, uint32_t from, struct pkt *const *pkt, uint32_t n, uin
 {
 	uint32_t i;
 
+	/* the driver has read these, and we are about to write them */
+	for (i = 0; i < n; i += 8)
+		prefetch_write(&r->used->ring[(uint16_t)(r->pos + from + i) & (r->size - 1)]);
 	for (i = 0; i < n; i++) {
 		uint16_t head = avail_head(r, from + i);
 		const struct vring_desc *d = &r->desc[head];
 		uint32_t need = r->hlen + pkt[i]->len;
-		union desc_tail t;
+		uint64_t tail;
 
 		if (unlikely_(head >= r->size)) {
 			r->broken = true;
 			break;
 		}
-		t.word = read_once((const word_t *)&d->len);
-		if (unlikely_(t.split.flags != VRING_DESC_F_WRITE || t.split.len < need))
+		tail = read_once((const word_t *)&d->len);
+		if (unlikely_(tail_low(tail) != VRING_DESC_F_WRITE || tail_len(tail) < need))
 			break;
 		to[i] = gpa_ptr(r->mem, read_once(&d->addr), need);
 		if (unlikely_(!to[i]))
@@ -248,8 +258,7 @@ put_chain(struct ring *r, uint32_t from, const struct pkt *p)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t part = MIN_OF(size[i], left);
 
-		r->used->ring[(uint16_t)(r->pos + from + i) & (r->size - 1)] =
-			(struct vring_used_elem){.id = id[i], .len = part};
+		set_used(r, (uint16_t)(r->pos + from + i), id[i], part);
 		left -= part;
 	}
 	return (int)n;
@@ -273,9 +282,8 @@ ring_split_put(struct ring *r, struct ring_scratch *s, struct pkt *const *pkt, u
 		part = find_room(r, used, pkt + done, MIN_OF(room - used, part), to);
 		for (uint32_t i = 0; i < part; i++, done++, used++) {
 			frame_write(to[i], r->hlen, pkt[done]);
-			r->used->ring[(uint16_t)(r->pos + used) & (r->size - 1)] =
-				(struct vring_used_elem){.id = r->taken[i].id,
-							 .len = r->hlen + pkt[done]->len};
+			set_used(r, (uint16_t)(r->pos + used), r->taken[i].id,
+				 r->hlen + pkt[done]->len);
 		}
 		if (likely_(done == n) || r->broken)
 			break;
