@@ -112,10 +112,11 @@ on_uplink(void *arg, const struct switch_reply *reply)
 		log_err("switch: %s", reply->text[0] ? reply->text : strerror(reply->error));
 }
 
+/* A device, or a socket that is listened on: one process has it. */
 static bool
 is_uplink(const struct switchd_port *p)
 {
-	return p->cfg.kind != PORT_VHOST;
+	return p->cfg.kind != PORT_VHOST || p->cfg.socket_listen;
 }
 
 /* The new one serves, and the old one has ended. */

@@ -152,9 +152,8 @@ fdmsg_connect(const char *path, int type, int *ret_fd)
 	return 0;
 }
 
-/* Unlinks a socket that nobody listens on any more. Leaves everything else alone. */
-static int
-unlink_stale(const char *path, int type)
+int
+fdmsg_unlink_stale(const char *path, int type)
 {
 	struct stat st;
 	int fd = -1, r;
@@ -181,7 +180,7 @@ fdmsg_listen(const char *path, int type, int *ret_fd)
 	r = make_address(path, &addr);
 	if (r < 0)
 		return r;
-	r = unlink_stale(path, type);
+	r = fdmsg_unlink_stale(path, type);
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);

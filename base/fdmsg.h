@@ -41,6 +41,11 @@ int fdmsg_recv(int sock, const struct msg_head *want, void *ret, int *ret_fds, s
 /* Listens on @path (unlinked first when it is a socket nobody listens on). -EADDRINUSE when somebody does,
  * -EEXIST when it is no socket. */
 int fdmsg_listen(const char *path, int type, int *ret_fd);
+/*
+ * Makes way for somebody else who is to listen on @path: a socket that nobody listens on any more is
+ * unlinked. 0; -EADDRINUSE when somebody does, -EEXIST when it is no socket, -ENAMETOOLONG, -errno.
+ */
+int fdmsg_unlink_stale(const char *path, int type);
 /* Connects to @path. @type is SOCK_SEQPACKET or SOCK_STREAM. 0 or -errno. */
 int fdmsg_connect(const char *path, int type, int *ret_fd);
 

@@ -15,12 +15,16 @@
 static bool
 leads_to(int fd, const char *path)
 {
-	struct sockaddr_un peer = {0};
-	socklen_t len = sizeof(peer);
+	struct sockaddr_un peer = {0}, own = {0};
+	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
 
-	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 || peer.sun_family != AF_UNIX)
+	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 || peer.sun_family != AF_UNIX)
 		return false;
-	return strncmp(peer.sun_path, path, sizeof(peer.sun_path)) == 0;
+	if (strncmp(peer.sun_path, path, sizeof(peer.sun_path)) == 0)
+		return true;
+	/* accepted from a socket of ours */
+	return getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+	       strncmp(own.sun_path, path, sizeof(own.sun_path)) == 0;
 }
 
 int

@@ -5,10 +5,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <linux/virtio_net.h>
 #include <rte_vhost.h>
 
+#include "base/fdmsg.h"
 #include "base/log.h"
 #include "vhost-user/port_library.h"
 #include "vhost-user/stall.h"
@@ -108,13 +110,22 @@ on_connection(int vid)
 {
 	char path[SOCK_PATH_LEN + 1] = "";
 	struct swport *p = NULL;
+	bool taken = false;
 
 	if (rte_vhost_get_ifname(vid, path, sizeof(path)) < 0)
 		return -1;
 	pthread_mutex_lock(&reg.lock);
-	if (vid < RTE_MAX_VHOST_DEVICE)
-		p = reg.device[vid] = port_at(path, strlen(path));
+	p = port_at(path, strlen(path));
+	/* a socket of ours takes any number; a port is one */
+	for (size_t i = 0; p && i < RTE_MAX_VHOST_DEVICE; i++)
+		taken |= reg.device[i] == p;
+	if (taken || vid >= RTE_MAX_VHOST_DEVICE)
+		p = NULL;
+	else
+		reg.device[vid] = p;
 	pthread_mutex_unlock(&reg.lock);
+	if (taken)
+		log_warn("%s: a second front end was turned away while one is connected", path);
 	if (!p)
 		return -1;
 	atomic_store(&p->rx_mask, 0);
@@ -248,11 +259,33 @@ offer(const char *path, bool offloads)
 	return rte_vhost_driver_set_protocol_features(path, protocol) < 0 ? -EIO : 0;
 }
 
+/* DPDK listens on nothing that is there already, and on nothing that a dead switch left behind. */
+static int
+make_way(const struct swport *p, struct err *e)
+{
+	int r = p->cfg.socket_listen ? fdmsg_unlink_stale(p->cfg.socket, SOCK_STREAM) : 0;
+
+	if (r == -EADDRINUSE)
+		return err_set(e, EADDRINUSE,
+			       "port %s: another process listens on %s; stop it, or let the port "
+			       "have another socket",
+			       p->cfg.name, p->cfg.socket);
+	if (r == -EEXIST)
+		return err_set(e, EEXIST, "port %s: %s is there and is no socket; remove it",
+			       p->cfg.name, p->cfg.socket);
+	return r < 0 ? err_sys(e, -r, "port %s: %s", p->cfg.name, p->cfg.socket) : 0;
+}
+
 int
 vhost_open(struct swport *p, struct err *e)
 {
+	const uint64_t role = p->cfg.socket_listen ? 0 : RTE_VHOST_USER_CLIENT;
 	const char *path = p->cfg.socket;
-	int r = reg.library ? library_init(p) : attach_init(p, reg.rcu);
+	int r = make_way(p, e);
+
+	if (r < 0)
+		return r;
+	r = reg.library ? library_init(p) : attach_init(p, reg.rcu);
 
 	if (r < 0)
 		return err_sys(e, -r, "port %s", p->cfg.name);
@@ -261,8 +294,7 @@ vhost_open(struct swport *p, struct err *e)
 		return err_set(e, EEXIST, "port %s: socket %s already belongs to another port",
 			       p->cfg.name, path);
 	}
-	if (rte_vhost_driver_register(path, RTE_VHOST_USER_CLIENT |
-						    RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS) < 0) {
+	if (rte_vhost_driver_register(path, role | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS) < 0) {
 		delist(p);
 		backing_free(p);
 		return err_set(e, EIO, "port %s: DPDK takes no more vhost-user sockets",

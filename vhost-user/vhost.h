@@ -17,7 +17,8 @@ void vhost_init(struct rcu *rcu);
 void vhost_use_library(bool library);
 
 /*
- * Starts to connect @p (now, when somebody listens already; else DPDK tries again each second).
+ * Starts to connect @p (now, when somebody listens already; else DPDK tries again each second), or to
+ * listen (DPDK before 24.07 hears of that within a second).
  * @p stays the caller's and must live until vhost_close(). Control thread; no callback's lock held.
  */
 int vhost_open(struct swport *p, struct err *e);

@@ -24,6 +24,7 @@ static const char usage[] =
 	"usage: corelane-ports CONTROL add NETWORK MTU [KEY=VALUE...] SOCKET...\n"
 	"                              first=N     named NETWORK/pN, pN+1, ... (default: 0)\n"
 	"                              vlan=N      access ports of this VLAN\n"
+	"                              listen=1    the switch listens on the sockets\n"
 	"                              dressed=1   with every feature that a port can have\n"
 	"       corelane-ports CONTROL stats                       (one JSON line a port)\n"
 	"       corelane-ports CONTROL stop\n"
@@ -69,7 +70,7 @@ request(enum switch_op op)
 /* What the ports of one call have in common. */
 struct wish {
 	const char *network;
-	unsigned long mtu, first, vlan, dressed;
+	unsigned long mtu, first, vlan, dressed, listen;
 };
 
 /* Takes the KEY=VALUE words; returns how many there were, or -EINVAL. */
@@ -90,6 +91,8 @@ parse_wish(struct wish *w, char **words, int n)
 			to = &w->vlan;
 		else if (strncmp(words[i], "dressed=", 8) == 0)
 			to = &w->dressed;
+		else if (strncmp(words[i], "listen=", 7) == 0)
+			to = &w->listen;
 		if (!to)
 			return -EINVAL;
 		*to = strtoul(eq + 1, &end, 10);
@@ -174,6 +177,7 @@ add_port(int sock, const struct wish *w, unsigned long number, unsigned long las
 	c->mtu = (uint16_t)w->mtu;
 	c->vlan = (uint16_t)w->vlan;
 	c->any_mac = 1;
+	c->socket_listen = w->listen != 0;
 	c->mac_age_s = 300;
 	c->mac[0] = 0x02;
 	c->mac[5] = (uint8_t)(number + 1);
