@@ -73,6 +73,7 @@ switch_init(struct lane_switch *sw)
 	}
 	if (watch_start(sw) < 0)
 		return -ENOMEM;
+	sw->uplinks.rcu = sw->rcu;
 	vhost_init(sw->rcu);
 	return switch_publish(sw);
 }
@@ -160,6 +161,7 @@ switch_fini(struct lane_switch *sw)
 	for (uint32_t i = 0; i < sw->n_lanes; i++)
 		free((void *)atomic_exchange(&sw->lane[i].ports, NULL));
 	watch_stop(sw);
+	uplinks_fini(&sw->uplinks);
 	fwd_collect(&sw->fwd);
 	domains_fini(&sw->domains);
 	rcu_free(sw->rcu);

@@ -11,6 +11,7 @@
 #include "vhost-user/forward.h"
 #include "vhost-user/lane.h"
 #include "vhost-user/rcu.h"
+#include "vhost-user/uplink.h"
 
 struct switch_chains {
 	const struct chain *side[CHAIN_SIDES];
@@ -24,6 +25,7 @@ struct lane_switch {
 	struct rcu *rcu;
 	struct fwd fwd;
 	struct domains domains;
+	struct uplinks uplinks;
 	uint32_t generation;
 	uint64_t serial; /* of lists of ports */
 	uint64_t busy_before[SWITCH_PORTS_MAX];

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/tsc.h"
@@ -12,6 +13,7 @@
 #include "vhost-user/watch_ctl.h"
 
 #define REF_PLACES  (SWITCH_SLOT_BITS + 1) /* the highest bit is the address table's: MAC_DECLARED */
+#define BALANCE_MS  1000
 #define GENERATIONS (UINT32_MAX >> REF_PLACES)
 
 static int
@@ -82,6 +84,22 @@ withdraw(struct lane_switch *sw, struct swport *p)
 		log_warn("port %s: no memory to take it out; trying again", p->cfg.name);
 }
 
+/* What is behind the port: a front end, a device, a tunnel. */
+static int
+open_behind(struct lane_switch *sw, struct swport *p, struct err *e)
+{
+	return p->cfg.kind == PORT_VHOST ? vhost_open(p, e) : uplink_open(&sw->uplinks, p, e);
+}
+
+static void
+close_behind(struct lane_switch *sw, struct swport *p)
+{
+	if (p->cfg.kind == PORT_VHOST)
+		vhost_close(p);
+	else
+		uplink_close(&sw->uplinks, p);
+}
+
 static int
 add(void *arg, const struct port_cfg *cfg, struct err *e)
 {
@@ -96,6 +114,8 @@ add(void *arg, const struct port_cfg *cfg, struct err *e)
 		return err_set(e, ENOSPC, "port %s: all %u ports are in use", cfg->name,
 			       SWITCH_PORTS_MAX);
 	r = watch_check(sw, cfg, e);
+	if (r == 0 && cfg->kind != PORT_VHOST)
+		r = uplink_check(cfg, e);
 	if (r == 0)
 		r = make_port(sw, cfg, slot, &p, e);
 	if (r < 0)
@@ -107,12 +127,14 @@ add(void *arg, const struct port_cfg *cfg, struct err *e)
 		r = err_sys(e, ENOMEM, "port %s", cfg->name);
 		goto withdraw;
 	}
-	r = vhost_open(p, e);
+	r = open_behind(sw, p, e);
 	if (r < 0)
 		goto withdraw;
 	watch_refresh(sw);
-	log_info("port %s: added, network %s, vlan %u, socket %s", cfg->name, cfg->network,
-		 cfg->vlan, cfg->socket);
+	log_info("port %s: added, network %s, vlan %u, %s", cfg->name, cfg->network, cfg->vlan,
+		 cfg->kind == PORT_VHOST   ? cfg->socket
+		 : cfg->kind == PORT_VXLAN ? cfg->vxlan.over
+					   : cfg->device[0]);
 	return 0;
 
 withdraw:
@@ -130,7 +152,7 @@ remove_port(void *arg, const char *name, struct err *e)
 	if (!p)
 		return err_set(e, ENOENT, "port %s: no such port", name);
 	withdraw(sw, p);
-	vhost_close(p);
+	close_behind(sw, p);
 	log_info("port %s: removed", name);
 	free_port(sw, p);
 	watch_refresh(sw);
@@ -144,8 +166,7 @@ check_set(const struct swport *p, const struct port_cfg *cfg, struct err *e)
 	if (cfg->kind != p->cfg.kind || strcmp(cfg->socket, p->cfg.socket) != 0 ||
 	    cfg->socket_listen != p->cfg.socket_listen || cfg->queues != p->cfg.queues ||
 	    strcmp(cfg->network, p->cfg.network) != 0 || cfg->bond_mode != p->cfg.bond_mode ||
-	    memcmp(cfg->device, p->cfg.device, sizeof(cfg->device)) != 0 ||
-	    memcmp(&cfg->vxlan, &p->cfg.vxlan, sizeof(cfg->vxlan)) != 0)
+	    memcmp(cfg->device, p->cfg.device, sizeof(cfg->device)) != 0)
 		return err_set(e, EINVAL,
 			       "port %s: kind, network, socket, queues and devices cannot change; "
 			       "remove it and add it",
@@ -191,6 +212,8 @@ set(void *arg, const struct port_cfg *cfg, struct err *e)
 	r = check_set(p, cfg, e);
 	if (r == 0)
 		r = watch_check(sw, cfg, e);
+	if (r == 0 && cfg->kind != PORT_VHOST)
+		r = uplink_check(cfg, e);
 	if (r < 0)
 		return r;
 	was = p->cfg;
@@ -210,6 +233,7 @@ set(void *arg, const struct port_cfg *cfg, struct err *e)
 	switch_use_chains(sw, p, &chains);
 	domain_leave(&sw->domains, &old);
 	watch_refresh(sw);
+	uplink_changed(&sw->uplinks, p);
 	log_info("port %s: changed", cfg->name);
 	return 0;
 
@@ -230,6 +254,7 @@ stats(void *arg, const char *name, struct port_cfg *ret_cfg, struct port_stats *
 		return err_set(e, ENOENT, "port %s: no such port", name);
 	*ret_cfg = p->cfg;
 	swport_stats(p, ret_stats);
+	uplink_stats(&((struct lane_switch *)arg)->uplinks, p, ret_stats);
 	return 0;
 }
 
@@ -245,6 +270,7 @@ next(void *arg, uint32_t *at, struct port_cfg *ret_cfg, struct port_stats *ret_s
 			continue;
 		*ret_cfg = p->cfg;
 		swport_stats(p, ret_stats);
+		uplink_stats(&sw->uplinks, p, ret_stats);
 		(*at)++;
 		return true;
 	}
@@ -255,11 +281,18 @@ static int
 tick(void *arg)
 {
 	struct lane_switch *sw = arg;
+	struct timespec now;
+	uint64_t now_ms;
+	int wait;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	uplinks_tick(&sw->uplinks, now_ms);
+	wait = uplinks_wait_ms(&sw->uplinks, now_ms);
 	if (sw->n_lanes < 2)
-		return -1;
+		return wait;
 	switch_balance(sw, tsc_now());
-	return 1000;
+	return wait < 0 || wait > BALANCE_MS ? BALANCE_MS : wait;
 }
 
 const struct ctl_ops switch_ctl_ops = {

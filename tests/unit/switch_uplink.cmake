@@ -4,3 +4,11 @@ if(TARGET switch_core)
 	unit_test(switch_vxlan switch_core)
 	unit_test(switch_lldp switch_core)
 endif()
+
+# What tests/integration/switch_uplink.sh runs.
+if(TARGET load)
+	add_executable(switch_uplink integration/switch_uplink.c integration/switch_outside.c
+		integration/switch_scenario.c integration/switch_world.c)
+	target_link_libraries(switch_uplink PRIVATE load)
+	set_target_properties(switch_uplink PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endif()
