@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The switches that are compared. Each: all its threads on one core, two (or more) vhost-user ports
 that connect to sockets where corelane-load listens, everything it writes below the scene's folder."""
+import json
 import os
 import pathlib
 import signal
@@ -91,19 +92,34 @@ class Corelane(Contender):
             raise Refused(f"no corelane-switch in {cls.bin}")
         return run([program("corelane-switch", cls.bin), "--version"]).strip()
 
-    def start(self, sockets):
+    def start(self, sockets, *more):
         self.sockets = sockets
-        control = self.home / "control"
+        self.control = control = self.home / "control"
         self.process = self.scene.spawn(
             [program("corelane-switch", self.bin), "--cpu", self.cpu, "--control", control,
-             *self.options.get("switch", ("--memory", 2 * self.pages))], self.cpu, self.log())
-        wait_for(f"{self.name} listens", lambda: self.alive() and answers(control))
+             *self.options.get("switch", ("--memory", 2 * self.pages)), *more],
+            self.options.get("cpus", self.cpu), self.log())
+        wait_for(f"{self.name} listens", lambda: self.alive() and answers(control), step=0.001)
         plain = self.options.get("plain", len(sockets))  # ports without features
         vlan = [f"vlan={self.options['vlan']}"] if "vlan" in self.options else []
         add = [program("corelane-ports", self.bin), control, "add", "net", "1500"]
         run([*add, *vlan, *sockets[:plain]])
         if plain < len(sockets):
             run([*add, f"first={plain}", "dressed=1", *sockets[plain:]])
+
+
+    def upgrade(self):
+        """Another process takes the ports over while they are in use. Returns what it says of that."""
+        new = Corelane(self.scene, self.cpu, "next", **self.options)
+        new.start(self.sockets, "--takeover")
+        run([program("corelane-ports", self.bin), self.control, "upgrade", new.control])
+        self.process.wait(10)
+        self.process, self.control, self.home = new.process, new.control, new.home
+        return self.last_words()
+
+    def stats(self):
+        return [json.loads(line) for line in
+                run([program("corelane-ports", self.bin), self.control, "stats"]).splitlines()]
 
 
 class Ovs(Contender):

@@ -201,7 +201,36 @@ def outage(scene, args, table, found):
     return results
 
 
-OTHERS = {"memory": memory, "idle": idle}
+def handover(scene, args, table):
+    """New processes take over from the running one, one after the other, at 1 Mpps. What is no forwarding
+    thread shares the endpoint's CPU, and goes before it: it would else wait for whole time slices."""
+    contender = contenders.Corelane(scene, args.core, "handover", cpus={args.core, args.load_core})
+    lane = method.Lane(scene, contender, "split", args, 2, ("--notes",), ("nice", "-n", 19))
+    lane.start()
+    try:
+        lane.contender.go_on()
+        lane.load.stdin.write("steady seconds=8 rate=500000 handover=1\n")
+        lane.load.stdin.flush()
+        told = []
+        for _ in range(4):
+            time.sleep(1)
+            told.append(lane.contender.upgrade())
+        window = lane.answer()
+        taken = sum(port["rx_packets"] for port in lane.contender.stats())
+    finally:
+        lane.close()
+    unserved = sorted(float(us) / 1000 for words in told for us in re.findall(r"nothing was served for ([0-9]+) us", words))
+    if len(unserved) != len(told):
+        raise Refused(f"{len(unserved)} of {len(told)} hand-overs: {told[-1][-200:]}")
+    table.add("hot hand-over at 1 Mpps: nothing served for", "split", "< 1 ms", f"{statistics.median(unserved):.2f} ms",
+              f"{len(unserved)}, {unserved[0]:.2f}-{unserved[-1]:.2f}", unserved[-1] < 1)
+    lost = window["sent_total"] - taken
+    table.add(f"hot hand-over: frames lost from guest to switch, of {window['sent_total']}", "split", "0",
+              f"{lost} (twice: {window['again']}; longest gap at a guest: {window['gap_ms']:.1f} ms)", "", lost == 0 and not window["again"])
+    return {"unserved_ms": unserved, "window": window, "taken": taken}
+
+
+OTHERS = {"memory": memory, "idle": idle, "handover": handover}
 
 
 def figures(args, found, host):

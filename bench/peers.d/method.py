@@ -22,13 +22,13 @@ SCENARIOS = {
 class Lane:
     """One contender with an endpoint of its own."""
 
-    def __init__(self, scene, contender, ring, args, ports=None, load=()):
+    def __init__(self, scene, contender, ring, args, ports=None, load=(), before=()):
         self.contender, self.least_share = contender, args.least_share
         self.sockets = [str(contender.home / f"s{i}") for i in range(ports or args.ports)]
         listen = [word for s in self.sockets for word in ("-l", s)]
         self.errors = contender.home / "load.log"
         self.load = scene.spawn(
-            [program("corelane-load", args.bin), "-C", args.load_core, "-P", args.core, "-r", ring,
+            [*before, program("corelane-load", args.bin), "-C", args.load_core, "-P", args.core, "-r", ring,
              "-w", 60, *load, *listen], args.load_core, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=open(self.errors, "ab"), text=True)
 

@@ -44,11 +44,11 @@ class Scene:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def spawn(self, args, cpu=None, log=None, **more):
-        """Starts args pinned to cpu; killed with this script, whatever kills it."""
+        """Starts args pinned to cpu (or a set of them); killed with this script, whatever kills it."""
         def before_exec():
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if cpu is not None:
-                os.sched_setaffinity(0, {cpu})
+                os.sched_setaffinity(0, cpu if isinstance(cpu, set) else {cpu})
         if log:
             more.setdefault("stdout", open(self.folder / log, "ab"))
             more.setdefault("stderr", subprocess.STDOUT)
@@ -97,12 +97,12 @@ def run(args, **more):
     return done.stdout
 
 
-def wait_for(what, predicate, seconds=10):
+def wait_for(what, predicate, seconds=10, step=0.02):
     deadline = time.monotonic() + seconds
     while not predicate():
         if time.monotonic() > deadline:
             raise Refused(f"{what} within {seconds} s: no")
-        time.sleep(0.02)
+        time.sleep(step)
 
 
 def program(name, *places):
