@@ -289,7 +289,7 @@ check_all(const struct check *c)
 	check_programs(c, &status);
 	check_kvm(c, &status);
 	check_vsock(c, &status);
-	check_uplinks(c, &status);
+	check_uplink_devices(c, &status);
 	vfs = sriov_check(c->plan, c->root, c->say, c->arg);
 	if (status == EXIT_OK)
 		status = vfs;

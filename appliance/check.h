@@ -46,6 +46,6 @@ const char *check_who(const struct site_vnf *v, const struct where *w, char *buf
 void check_disks(const struct check *c, int *status);
 
 /* check_uplink.c */
-void check_uplinks(const struct check *c, int *status);
+void check_uplink_devices(const struct check *c, int *status);
 
 #endif

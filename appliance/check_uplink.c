@@ -91,7 +91,7 @@ check_device(const struct check *c, int *status, const struct plan_pf *pf)
 }
 
 void
-check_uplinks(const struct check *c, int *status)
+check_uplink_devices(const struct check *c, int *status)
 {
 	for (size_t i = 0; c->plan->has_switch && i < c->plan->n_pfs; i++)
 		if (c->plan->pf[i].device->used)

@@ -88,7 +88,7 @@ no_such_device(struct draft *d, struct node *n, const char *name, const char *wh
 }
 
 bool
-find_device(const struct site_host *h, const char *name, size_t *ret)
+device_find(const struct site_host *h, const char *name, size_t *ret)
 {
 	for (size_t i = 0; i < h->n_devices; i++) {
 		if (strcmp(h->devices[i].name, name) != 0)
@@ -112,7 +112,7 @@ resolve(struct draft *d, struct site_interface *i, struct node *n, const char *w
 			   "qos is the priority of a VLAN tag; give vlan too, or leave qos out");
 	if (!name || !node_sound(n, "sriov.device"))
 		return false;
-	if (find_device(&d->site->host, name, &i->device))
+	if (device_find(&d->site->host, name, &i->device))
 		return true;
 	/* With a file cut short, the Host may be in the part that was not read. */
 	if (!d->problems.cut_short && (!d->host_doc || node_sound(d->host_doc, "spec.devices")))

@@ -130,7 +130,7 @@ check_mirror(struct draft *d, struct site_interface *i, struct node *n, const ch
 	if (to == i)
 		check_fail(d, n, "switch.mirrorTo", who,
 			   "a port cannot be copied to itself; name another one");
-	else if (!to && !(find_device(&d->site->host, c->mirror_to, &dev) &&
+	else if (!to && !(device_find(&d->site->host, c->mirror_to, &dev) &&
 			  d->site->host.devices[dev].used))
 		check_fail(d, n, "switch.mirrorTo", who,
 			   "%s is no interface of the switch (VNF/INTERFACE) and no uplink",

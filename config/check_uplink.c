@@ -49,7 +49,7 @@ use_device(struct draft *d, size_t i, const char *path, const char *name, size_t
 	const struct site_device *dev;
 
 	who_device(h, i, who);
-	if (!find_device(h, name, ret)) {
+	if (!device_find(h, name, ret)) {
 		for (size_t k = 0; k < h->n_devices; k++)
 			near_try(&near, h->devices[k].name);
 		check_fail(d, device_node(d, i), path, who, "device %s does not exist%s",
@@ -173,7 +173,7 @@ resolve(struct draft *d, size_t net)
 		own->has_uplink = false;
 		return;
 	}
-	if (!find_device(h, name, &own->uplink)) {
+	if (!device_find(h, name, &own->uplink)) {
 		own->has_uplink = false;
 		if (!d->problems.cut_short &&
 		    (!d->host_doc || node_sound(d->host_doc, "spec.devices")))

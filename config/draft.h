@@ -56,7 +56,7 @@ struct node *interface_node(const struct draft *d, size_t vnf, size_t i);
 const char *who_device(const struct site_host *h, size_t i, char buf[WHO_LEN]);
 struct node *device_node(const struct draft *d, size_t i);
 const char *device_key(const struct site_device *dev); /* "pci", "tap" */
-bool find_device(const struct site_host *h, const char *name, size_t *ret);
+bool device_find(const struct site_host *h, const char *name, size_t *ret);
 
 /* Adds a complaint at the deepest part of @path below @n that was written. */
 #define check_fail(d, n, path, who, ...)                                                           \

@@ -94,6 +94,7 @@ ask apply-much 0 'changes applied' apply "$work/much.yaml"
 ask much-is-there 0 'staticMacs  *02:00:00:00:09:09' switch show a/x
 grows much-lets-frames-pass b/x txPackets
 cp "$work/site.yaml" "$work/keep.yaml"
+sed 's/vlan: 7/vlan: 4095/' "$work/site.yaml" >"$work/bad.yaml"
 kill -HUP "$pid"
 await_err() { for _ in $(seq 100); do grep -q -e "$1" "$work/err" && return 0; sleep 0.1; done; return 1; }
 if await_err 'applied: [0-9]* changes applied'; then
@@ -101,6 +102,14 @@ if await_err 'applied: [0-9]* changes applied'; then
 else
 	complain sighup-reads-again "$(tail -n 2 "$work/err")"
 fi
+cp "$work/bad.yaml" "$work/site.yaml"
+kill -HUP "$pid"
+if await_err 'site.yaml: not valid: 2 problems; nothing was changed' && await_err 'vlan 4095 is not 1..4094'; then
+	echo "ok sighup-refused"
+else
+	complain sighup-refused "$(tail -n 2 "$work/err")"
+fi
+cp "$work/keep.yaml" "$work/site.yaml"
 for _ in $(seq 50); do
 	"$bin/corelane" switch show a/x --run-dir "$run" 2>/dev/null | grep -q staticMacs || break
 	sleep 0.1
@@ -115,7 +124,6 @@ sed 's/name: b}/name: c}/' "$work/site.yaml" >"$work/other.yaml"
 ask refuse-another-vnf 4 'vnf b: vnf -> none: the VNF has to be started again' apply "$work/other.yaml"
 sed 's/size: 32Mi/size: 34Mi/' "$work/site.yaml" >"$work/size.yaml"
 ask refuse-memory 4 'spec.memory.size: 32Mi -> 34Mi' apply "$work/size.yaml"
-sed 's/vlan: 7/vlan: 4095/' "$work/site.yaml" >"$work/bad.yaml"
 ask refuse-invalid 3 'bad.yaml:.*vlan 4095 is not 1..4094' apply "$work/bad.yaml"
 ask refuse-no-file 3 'No such file' apply "$work/none.yaml"
 
