@@ -12,3 +12,10 @@ if(TARGET load)
 	target_link_libraries(switch_uplink PRIVATE load)
 	set_target_properties(switch_uplink PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endif()
+if(TARGET switch_core AND TARGET switch_dpdk)
+	set(path ${CMAKE_SOURCE_DIR}/vhost-user)
+	unit_test(switch_uplink switch_core switch_dpdk Threads::Threads)
+	target_sources(test_switch_uplink PRIVATE ${path}/bond.c ${path}/eth_dev.c ${path}/port_eth.c
+		${path}/port_vxlan.c ${path}/rcu.c ${path}/uplink.c ${path}/uplink_eth.c ${path}/vxlan_tunnels.c
+		${path}/quickstart.c)
+endif()
