@@ -117,7 +117,8 @@ chain_send(struct guest *g, const uint8_t *bytes, uint32_t len, uint32_t piece)
 	memset(all, 0, FRAME_VNET_HDR);
 	memcpy(all + FRAME_VNET_HDR, bytes, len);
 	for (unsigned int i = 0; i < n; i++)
-		memcpy(r->buf + i * r->stride, all + i * piece, MIN_OF(piece, total - i * piece));
+		memcpy(r->buf + i * r->stride, all + (size_t)i * piece,
+		       MIN_OF(piece, total - i * piece));
 	offer(r, 0, n, piece, total - (n - 1) * piece);
 	come_back(g, r, 0, n);
 }
@@ -196,4 +197,54 @@ merged_receive(struct guest *g, uint8_t *ret, unsigned int *ret_buffers)
 		ring_put(r, &done.id, 1, (uint32_t)r->stride);
 	}
 	return len;
+}
+
+/* 9,000 bytes and a header in pieces, from and to guests of every kind. */
+void
+check_jumbo_chains(struct world *w)
+{
+	static uint8_t got[2 * FRAME_ROOM];
+	struct guest *g = w->guest;
+	unsigned int buffers;
+
+	for (int i = 0; i < 3; i++) {
+		guest_plan(w, i)->cfg.mtu = 9000;
+		g[i].max_frame = 2000;
+	}
+	g[2].one_buffer = true;
+	for (int i = 0; i < 3; i++)
+		guest_up(w, &g[i], RING);
+	send_from(w, 1, 60, 2, 0);
+	expect_frame(&g[0], frame, 60);
+	expect_frame(&g[2], frame, 60);
+	for (uint32_t len = 1000; len <= 9014; len += len == 9014 ? 1 : MIN_OF(1499, 9014 - len)) {
+		frame_make(frame, len, 1, 2);
+		chain_send(&g[0], frame, len, 1700);
+		require(merged_receive(&g[1], got, &buffers) == len && !memcmp(got, frame, len),
+			"%u bytes came damaged in merged buffers", len);
+		require(buffers == (len + FRAME_VNET_HDR + port_rx(&g[1].port, 0)->stride - 1) /
+					   port_rx(&g[1].port, 0)->stride,
+			"%u bytes came in %u buffers", len, buffers);
+	}
+	chain_drain(&g[1], &g[2]);
+	while (guest_receive(&g[0], 0, got, 30) > 0)
+		;
+	send_from(w, 2, 60, 3, 1);
+	expect_frame(&g[1], frame, 60);
+	for (uint32_t len = 1000; len <= 9014; len += len == 9014 ? 1 : MIN_OF(1499, 9014 - len)) {
+		chain_post(&g[2], 5);
+		frame_make(frame, len, 1, 3);
+		chain_send(&g[0], frame, len, 777);
+		require(chain_receive(&g[2], 5, got) == len && !memcmp(got, frame, len),
+			"%u bytes came damaged in one chain", len);
+	}
+	/* a chain that is too short for it: nothing of it arrives, and the next one does */
+	chain_post(&g[2], 1);
+	frame_make(frame, 9000, 1, 3);
+	chain_send(&g[0], frame, 9000, 1700);
+	expect_stat(w, &g[2], drops[DROP_OVERSIZE], 1);
+	frame_make(frame, 600, 1, 3);
+	chain_send(&g[0], frame, 600, 1700);
+	require(chain_receive(&g[2], 1, got) == 600 && !memcmp(got, frame, 600),
+		"the frame after one that was too long");
 }

@@ -21,4 +21,7 @@ uint32_t chain_receive(struct guest *g, unsigned int n, uint8_t *ret);
 /* A frame that came in several buffers, by num_buffers. Returns its length; the buffers go back. */
 uint32_t merged_receive(struct guest *g, uint8_t *ret, unsigned int *ret_buffers);
 
+/* Scenario: 9,000 bytes and a header from and to guests with buffers of every kind. */
+void check_jumbo_chains(struct world *w);
+
 #endif

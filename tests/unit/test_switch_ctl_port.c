@@ -162,7 +162,7 @@ test_addresses(void **state)
 {
 	REFUSED(plain(), q.mac[0] = 1, "group");
 	REFUSED(uplink(PORT_ETHDEV), q.mac[0] = 1, "group");
-	REFUSED(full(), q.static_mac[15][0] = 3; memset(q.static_mac, 3, 15 * 6), "group");
+	REFUSED(full(), memset(q.static_mac, 3, sizeof(q.static_mac)), "group");
 	REFUSED(full(), q.ip[0].family = 5, "address 1");
 	REFUSED(full(), q.ip[0].prefix = 33, "address 1");
 	REFUSED(full(), q.ip[0].addr[0] = 224, "address 1");

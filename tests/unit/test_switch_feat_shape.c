@@ -203,7 +203,8 @@ test_rate(void **state)
 
 	srand(2);
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(c); i++) {
-		struct swport *p = shaped_port(c[i / 2], i % 2);
+		const struct port_policer *want = &c[i / 2];
+		struct swport *p = shaped_port(*want, i % 2);
 		void *s = change(p, NULL);
 		uint32_t offered = 0;
 
@@ -213,14 +214,14 @@ test_rate(void **state)
 
 			/* twice what it lets through, on average */
 			for (uint32_t m = 0; m < 2 * n; m++)
-				later(p, s, UINT64_C(200) * HZ / c[i / 2].rate);
+				later(p, s, UINT64_C(200) * HZ / want->rate);
 			offer(p, s, n, -1);
 			offered += n;
 		}
-		assert_true((uint64_t)((out.worst + HZ - 1) / HZ) <= c[i / 2].burst);
+		assert_true((uint64_t)((out.worst + HZ - 1) / HZ) <= want->burst);
 		/* busy all the time: nothing of its rate is lost */
 		assert_true((double)out.bytes >=
-			    (double)(test_lane.now - HZ) / HZ * (double)c[i / 2].rate * 0.999);
+			    (double)(test_lane.now - HZ) / HZ * (double)want->rate * 0.999);
 		assert_true(lost(p) > 0);
 		for (int k = 0; k < 200000 && out.n + lost(p) < offered; k++)
 			later(p, s, HZ / 100);
