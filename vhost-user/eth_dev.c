@@ -319,6 +319,44 @@ finish(struct eth_dev *d, uint16_t mtu)
 	return 0;
 }
 
+/* Which drivers can be asked to tell when a frame has come. */
+static int
+may_wake(const struct rte_eth_dev_info *info)
+{
+	static const char *const never[] = {"net_af_packet", "net_af_xdp", "net_bonding",
+					    "net_ring"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (strcmp(info->driver_name, never[i]) == 0)
+			return 0;
+	return 1;
+}
+
+static int
+bring_up(struct eth_dev *d, const struct rte_eth_conf *conf, int node, uint16_t mtu)
+{
+	struct rte_eth_dev_info info;
+	int r;
+
+	r = rte_eth_dev_configure(d->id, d->queues, d->queues, conf);
+	if (r == 0)
+		r = make_queues(d, node);
+	if (r == 0)
+		r = finish(d, mtu);
+	if (r == 0)
+		r = rte_eth_dev_info_get(d->id, &info);
+	if (r < 0) {
+		eth_dev_stop(d);
+		return r;
+	}
+	d->wake_drain = strcmp(info.driver_name, "net_tap") != 0;
+	for (uint16_t q = 0; q < PORT_QUEUES_MAX; q++)
+		d->wake_fd[q] = conf->intr_conf.rxq && q < d->queues
+					? rte_eth_dev_rx_intr_ctl_q_get_fd(d->id, q)
+					: -1;
+	return 0;
+}
+
 int
 eth_dev_start(struct eth_dev *d, const char *name, uint16_t mtu, struct err *e)
 {
@@ -340,16 +378,15 @@ eth_dev_start(struct eth_dev *d, const char *name, uint16_t mtu, struct err *e)
 	r = make_pool(d, name, info.driver_name, node, e);
 	if (r < 0)
 		return r;
-	r = rte_eth_dev_configure(d->id, d->queues, d->queues, &conf);
-	if (r == 0)
-		r = make_queues(d, node);
-	if (r == 0)
-		r = finish(d, mtu);
-	if (r == 0)
-		return 0;
+	/* one that cannot tell of its frames (too few vectors) is polled more often */
+	for (int wakes = may_wake(&info); wakes >= 0; wakes--) {
+		conf.intr_conf.rxq = wakes & 1;
+		r = bring_up(d, &conf, node, mtu);
+		if (r == 0)
+			return 0;
+	}
 	err_set(e, -r, "the device does not start: %s (DPDK's own words are in the switch's log)",
 		rte_strerror(-r));
-	eth_dev_stop(d);
 	rte_mempool_free(d->pool);
 	d->pool = NULL;
 	return r;

@@ -29,6 +29,8 @@ struct eth_dev {
 	uint16_t member[PORT_MEMBERS_MAX];
 	uint16_t primary; /* index of the one that active-backup uses */
 	struct rte_mempool *pool;
+	int wake_fd[PORT_QUEUES_MAX]; /* readable when a frame came, where asked for; -1: none */
+	bool wake_drain;              /* it is an eventfd, to be read; else the device's own */
 };
 
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vhost-user/port_eth.h"
 
+#include <unistd.h>
+
 #include <rte_branch_prediction.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -285,11 +287,40 @@ eth_full_peek(struct lane *lane, struct swport *port, uint32_t queue, struct pkt
 	return q->n_held;
 }
 
+static int
+eth_watch(struct lane *lane, struct swport *port, uint32_t queue)
+{
+	struct eth_port *ep = port->backing;
+
+	(void)lane;
+	/* a tap's descriptor needs no asking, and its driver says that it cannot */
+	if (ep->dev.wake_fd[queue] >= 0)
+		rte_eth_dev_rx_intr_enable(ep->dev.id, (uint16_t)queue);
+	return ep->dev.wake_fd[queue];
+}
+
+static void
+eth_quiet(struct lane *lane, struct swport *port, uint32_t queue)
+{
+	struct eth_port *ep = port->backing;
+	uint64_t count;
+
+	(void)lane;
+	if (ep->dev.wake_fd[queue] < 0)
+		return;
+	rte_eth_dev_rx_intr_disable(ep->dev.id, (uint16_t)queue);
+	/* does not block; nothing to read is as good */
+	if (ep->dev.wake_drain && read(ep->dev.wake_fd[queue], &count, sizeof(count)) < 0)
+		return;
+}
+
 const struct port_ops eth_ops = {
 	.name = "ethdev",
 	.peek = eth_peek,
 	.done = eth_done,
 	.put = eth_put,
+	.watch = eth_watch,
+	.quiet = eth_quiet,
 };
 
 const struct port_ops eth_full_ops = {
@@ -297,4 +328,6 @@ const struct port_ops eth_full_ops = {
 	.peek = eth_full_peek,
 	.done = eth_done,
 	.put = eth_put,
+	.watch = eth_watch,
+	.quiet = eth_quiet,
 };

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_errno.h>
@@ -132,11 +134,18 @@ vxlan_port_make(struct swport *port, uint32_t number, struct err *e)
 		vp->peer[vp->n_peers].ip = ip;
 		vp->peer[vp->n_peers].hop = add_hop(vp, near ? ip : ipv4(&v->gateway));
 	}
+	vp->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (vp->wake_fd < 0) {
+		err_sys(e, errno, "port %s: eventfd", port->cfg.name);
+		free(vp);
+		return NULL;
+	}
 	snprintf(name, sizeof(name), "vxlan-%x-%x", port->ref, number);
 	vp->inbox = rte_ring_create(name, VXLAN_INBOX, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (!vp->inbox) {
 		err_set(e, ENOMEM, "port %s: no memory for its frames: %s", port->cfg.name,
 			rte_strerror(rte_errno));
+		close(vp->wake_fd);
 		free(vp);
 		return NULL;
 	}
@@ -162,6 +171,7 @@ vxlan_port_free(struct vxlan_port *vp)
 	while (rte_ring_dequeue(vp->inbox, (void **)&m) == 0)
 		rte_pktmbuf_free(m);
 	rte_ring_free(vp->inbox);
+	close(vp->wake_fd);
 	free(vp);
 }
 
@@ -283,6 +293,47 @@ vxlan_peek(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *p
 	return vp->n_held;
 }
 
+static int
+vxlan_watch(struct lane *lane, struct swport *port, uint32_t queue)
+{
+	struct vxlan_port *vp = port->backing;
+
+	(void)lane;
+	(void)queue;
+	/* seq_cst: before the caller looks into the inbox once more; pairs with vxlan_wake() */
+	atomic_store_explicit(&vp->asleep, 1, memory_order_seq_cst);
+	return vp->wake_fd;
+}
+
+static void
+vxlan_quiet(struct lane *lane, struct swport *port, uint32_t queue)
+{
+	struct vxlan_port *vp = port->backing;
+	uint64_t count;
+
+	(void)lane;
+	(void)queue;
+	atomic_store_explicit(&vp->asleep, 0, memory_order_relaxed);
+	/* does not block; nothing to read is as good */
+	if (read(vp->wake_fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+void
+vxlan_wake(struct vxlan_port *vp)
+{
+	const uint64_t one = 1;
+
+	/* seq_cst: after the frame is in the inbox; pairs with vxlan_watch() */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&vp->asleep, memory_order_relaxed) == 0 ||
+	    atomic_exchange_explicit(&vp->asleep, 0, memory_order_relaxed) == 0)
+		return;
+	/* cannot be full: its lane reads what it was told */
+	if (write(vp->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
 static void
 vxlan_done(struct lane *lane, struct swport *port, uint32_t queue)
 {
@@ -299,4 +350,6 @@ const struct port_ops vxlan_ops = {
 	.peek = vxlan_peek,
 	.done = vxlan_done,
 	.put = vxlan_put,
+	.watch = vxlan_watch,
+	.quiet = vxlan_quiet,
 };

@@ -23,7 +23,9 @@ struct vxlan_port {
 	struct rte_ring *inbox;
 	struct rte_mbuf *held[PKT_BURST];
 	uint32_t n_held;
-	uint32_t local; /* host order, as all of them */
+	int wake_fd;             /* eventfd: written when a frame came in and asleep was set */
+	_Atomic uint32_t asleep; /* its lane waits for frames */
+	uint32_t local;          /* host order, as all of them */
 	uint32_t vni;
 	uint16_t udp_port;
 	uint32_t n_hops, n_peers;
@@ -66,6 +68,9 @@ uint32_t eth_tunnels_take(const struct eth_tunnels *t, struct lane *lane, struct
 
 /* A second has passed: questions to stations, ageing. Control thread; @ep is the device it is over. */
 void vxlan_port_tick(struct vxlan_port *vp, struct eth_port *ep);
+
+/* Frames were put into its inbox: wakes its lane if that sleeps. Any thread. */
+void vxlan_wake(struct vxlan_port *vp);
 
 extern const struct port_ops vxlan_ops;
 

@@ -114,7 +114,9 @@ take_packet(const struct eth_tunnels *t, struct lane *lane, struct eth_port *ep,
 	if (rte_ring_enqueue(vp->inbox, m) != 0) {
 		swport_drop(ep->port, lane, DROP_BUFFERS, 1);
 		rte_pktmbuf_free(m);
+		return;
 	}
+	vxlan_wake(vp);
 }
 
 static void
