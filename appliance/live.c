@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "config/load.h"
 
-#define CHANGES_TOLD 200 /* an answer is one message */
+#define VALUE_TOLD 200 /* bytes of it */
 
 void
 live_init(struct live *l, const struct run_env *env, const struct topo *topo, struct plan *plan,
@@ -20,22 +20,27 @@ live_init(struct live *l, const struct run_env *env, const struct topo *topo, st
 	*l = (struct live){.env = env, .topo = topo, .plan = plan, .site = plan->site, .sw = sw};
 }
 
-/* The words come from a file, so they need not be UTF-8: anything else is shown as "?". */
+/*
+ * The words come from a file, so they need not be UTF-8 (anything else is shown as "?"), and they may be
+ * all of a guest's user data: an answer has room for the beginning.
+ */
 static json_t *
 text_json(const char *text)
 {
-	json_t *j = text ? json_string(text) : json_null();
-	char *copy, *p;
+	char copy[VALUE_TOLD + 4];
+	size_t len = text ? strlen(text) : 0;
+	json_t *j;
 
+	if (!text)
+		return json_null();
+	snprintf(copy, sizeof(copy), "%.*s%s", VALUE_TOLD, text, len > VALUE_TOLD ? "..." : "");
+	j = json_string(copy);
 	if (j)
 		return j;
-	copy = strdup(text);
-	for (p = copy; p && *p; p++)
+	for (char *p = copy; *p; p++)
 		if ((unsigned char)*p >= 0x80)
 			*p = '?';
-	j = copy ? json_string(copy) : NULL;
-	free(copy);
-	return j;
+	return json_string(copy);
 }
 
 static void
@@ -132,13 +137,12 @@ renumber(const struct plan *from, struct plan *next)
 static json_t *
 success(const struct live *l, const char *verb)
 {
-	size_t n = json_array_size(l->changes);
+	size_t n = l->n_changes;
 
 	if (n == 0)
 		return json_pack("{s:b, s:s}", "ok", 1, "text", "nothing differs");
 	return json_pack("{s:b, s:o}", "ok", 1, "text",
-			 json_sprintf("%zu change%s%s %s", n, n == 1 ? "" : "s",
-				      n == CHANGES_TOLD ? " and more" : "", verb));
+			 json_sprintf("%zu change%s %s", n, n == 1 ? "" : "s", verb));
 }
 
 /* The switch has done it: what was coming is what is. */
@@ -201,6 +205,7 @@ compare(struct live *l)
 		return false;
 	}
 	l->changes = changes_json(&j);
+	l->n_changes = j.n;
 	n = j.n_refused;
 	judged_free(&j);
 	if (n == 0)

@@ -14,6 +14,9 @@
 /* Takes @answer over: as command_answer_fn. */
 typedef void live_answer_fn(void *arg, json_t *answer);
 
+/* An answer is one message that a socket takes at once: so many differences are told. */
+#define CHANGES_TOLD 100
+
 struct live {
 	const struct run_env *env;
 	const struct topo *topo; /* as it was before anything was started */
@@ -24,7 +27,8 @@ struct live {
 	struct site *own;    /* @site, once it is not the one of the start; owned */
 	struct site *coming; /* what is being applied; owned */
 	struct plan *next;   /* its plan; owned */
-	json_t *changes;     /* what is told about it */
+	json_t *changes;     /* what is told about it... */
+	size_t n_changes;    /* ...of so many differences */
 	bool busy;
 	live_answer_fn *answer;
 	void *arg;

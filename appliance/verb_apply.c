@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "appliance/control_client.h"
+#include "appliance/live.h"
 #include "appliance/rundir.h"
 #include "appliance/verb_switch.h"
 #include "base/log.h"
@@ -65,6 +66,8 @@ tell(const json_t *answer, bool json)
 	json_array_foreach(json_object_get(answer, "problems"), i, c)
 		fprintf(stderr, "%s\n", json_string_value(c));
 	json_array_foreach(json_object_get(answer, "changes"), i, c) print_change(c);
+	if (json_array_size(json_object_get(answer, "changes")) == CHANGES_TOLD)
+		printf("...\n");
 	if (status != EXIT_OK)
 		log_err("%s", text_of(answer, "error"));
 	else

@@ -72,7 +72,7 @@ str(const json_t *j, const char *key)
 	return text ? text : "";
 }
 
-/* One line a decision, those of a frame under its first one. */
+/* One line a decision. The switch works on several frames at a time, so each line has its frame's number. */
 static void
 print_trace(const json_t *t)
 {
@@ -84,7 +84,8 @@ print_trace(const json_t *t)
 		       json_integer_value(json_object_get(t, "len")));
 		print_head(head);
 	} else {
-		printf("  %-24s %s", str(t, "port"), what);
+		printf("%8" JSON_INTEGER_FORMAT "  %-24s %s",
+		       json_integer_value(json_object_get(t, "frame")), str(t, "port"), what);
 		if (dropped[0] && !strstr(what, dropped))
 			printf(" (dropped: %s)", dropped);
 	}

@@ -116,6 +116,74 @@ for _ in $(seq 50); do
 done
 ask sighup-took-it-back 0 'nothing differs' diff "$work/keep.yaml"
 
+# Filters: counted, and what is denied does not arrive. The probe's frames are of type 0x88b5.
+site 7 ', filter: [{allow: {etherType: 0x88b5}, name: probes}, {deny: {}, name: rest}]' >"$work/allow.yaml"
+site 7 ', filter: [{deny: {etherType: 0x88b5}, name: no-probes}]' >"$work/deny.yaml"
+ask apply-filter 0 'spec.interfaces.x.switch.filter.1: none -> filter' apply "$work/allow.yaml"
+grows filtered-frames-pass b/x txPackets
+ask rules-are-counted 0 'probes  *[1-9]' switch rules a/x
+ask rules-as-json 0 '"name": "rest"' switch rules a/x in -o json
+ask apply-deny 0 'filter.2: filter -> none' apply "$work/deny.yaml"
+before=$(number b/x txPackets)
+sleep 1
+if [ "$(number b/x txPackets)" = "$before" ] && "$bin/corelane" switch show a/x --run-dir "$run" | grep -q 'filter  *[1-9]'; then
+	echo "ok denied-frames-do-not-arrive"
+else
+	complain denied-frames-do-not-arrive "$("$bin/corelane" switch show a/x --run-dir "$run")"
+fi
+ask trace-says-why 0 'filter no-probes: deny' switch trace a/x -n 2
+ask trace-as-json 0 '"dropped":"filter"' switch trace a/x -n 2 -o json
+ask apply-no-filter 0 'applied' apply "$work/site.yaml"
+grows frames-pass-again b/x txPackets
+ask trace 0 'frame 2 from a/x, 64 bytes: 02:00:00:00:02:01 > 02:00:00:00:02:02, type 0x88b5' switch trace a/x -n 2
+ask capture 0 'captured 10' switch capture a/x "$work/a.pcap" -n 10
+ask capture-filtered 0 'captured 4' switch capture a/x "$work/f.pcap" -n 4 filter sourceMac=02:00:00:00:02:01
+ask capture-bad-filter 1 'rule: unknown key sourceMc; did you mean sourceMac' switch capture a/x "$work/x.pcap" filter sourceMc=1
+ask capture-no-folder 1 'No such file' switch capture a/x "$work/none/x.pcap"
+if python3 - "$work/a.pcap" 10 "$work/f.pcap" 4 <<'PY'; then
+import struct, sys
+def frames(path):
+    data = open(path, "rb").read()
+    magic, *_, kind = struct.unpack("<IHHiIII", data[:24])
+    assert magic == 0xa1b23c4d and kind == 1, (hex(magic), kind)
+    at, out = 24, []
+    while at < len(data):
+        _, _, cap, _ = struct.unpack("<IIII", data[at:at + 16])
+        out.append(data[at + 16:at + 16 + cap])
+        at += 16 + cap
+    return out
+a, f = frames(sys.argv[1]), frames(sys.argv[3])
+assert len(a) == int(sys.argv[2]) and len(f) == int(sys.argv[4]), (len(a), len(f))
+assert all(x[6:12] == bytes.fromhex("020000000201") for x in f)
+assert {x[12:14] for x in a} == {b"\x88\xb5"}
+PY
+	echo "ok captures-can-be-read"
+else
+	complain captures-can-be-read "see above"
+fi
+
+# An uplink comes and goes; one that cannot be made changes nothing at all.
+if [ -w /dev/net/tun ] && [ "$(id -u)" = 0 ]; then
+	tap=clsw$$
+	site 9 "" "{name: up, tap: $tap}" |
+		sed '0,/spec: {type: switch}/s//spec: {type: switch, uplink: up}/' >"$work/up.yaml"
+	ask apply-uplink 0 'spec.devices.up: none -> device' apply "$work/up.yaml"
+	ask uplink-is-a-port 0 "net_tap_up,iface=$tap" switch show up
+	if ip link show "$tap" >/dev/null 2>&1; then
+		echo "ok uplink-is-there"
+	else
+		complain uplink-is-there "no $tap"
+	fi
+	ask remove-uplink 0 'spec.devices.up: device -> none' apply "$work/site.yaml"
+	ask uplink-is-gone 1 'has no port up' switch show up
+	sed "s/tap: $tap/afPacket: nosuchdevice0/" "$work/up.yaml" >"$work/down.yaml"
+	ask refuse-uplink 4 'nothing was changed' apply "$work/down.yaml"
+	ask refused-uplink-changed-nothing 0 'vlan  *7' switch show a/x
+	ask refused-uplink-is-no-port 1 'has no port up' switch show up
+else
+	echo "skip uplinks: taps need root and /dev/net/tun"
+fi
+
 # What cannot be done is refused as a whole: the VLAN that could be changed is not.
 sed 's/vlan: 7, mac: "02:00:00:00:02:01"/vlan: 9, queues: 2, mac: "02:00:00:00:02:01"/' "$work/site.yaml" >"$work/two.yaml"
 ask refuse-queues 4 'switch.queues: 1 -> 2: the VNF has to be started again' apply "$work/two.yaml"
