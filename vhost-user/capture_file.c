@@ -113,7 +113,7 @@ capture_file_flush(struct capture_file *f)
 		n = whole_records(f, done, &whole);
 		end = f->regular ? lseek(f->fd, 0, SEEK_CUR) : -1;
 		if (end >= 0 && ftruncate(f->fd, end - (off_t)(done - whole)) < 0)
-			end = -1; /* the first error is the one to tell */
+			f->error = errno; /* half a record is in it */
 	}
 	f->headed = true;
 	f->frames += n;

@@ -17,6 +17,7 @@ struct capture_record {
 	uint32_t cap; /* bytes that follow, then up to 15 of padding */
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct capture_ring {
 	uint8_t *bytes;
 	uint64_t size;

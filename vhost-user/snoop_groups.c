@@ -303,7 +303,7 @@ build(const struct snoop_groups *g, const struct pair *pair, uint32_t n)
 			run++;
 		words += 1 + run + count_routers(g, (uint16_t)(pair[i].key >> 48));
 	}
-	t->words = calloc(words, sizeof(*t->words));
+	t->words = calloc(words + 1, sizeof(*t->words));
 	if (!t->words) {
 		free(t);
 		return NULL;

@@ -122,7 +122,7 @@ take_records(const uint8_t *p, uint32_t len, uint32_t n, uint32_t address, struc
 {
 	for (; n > 0 && len >= 4 + address; n--) {
 		uint32_t sources = get16(p + 2);
-		uint64_t size = 4 + address + (uint64_t)sources * address + p[1] * 4u;
+		uint64_t size = 4 + address + (uint64_t)sources * address + (uint64_t)p[1] * 4;
 
 		if (size > len)
 			return;
@@ -271,12 +271,14 @@ snoop_parse(const uint8_t *frame, uint32_t len, struct snoop_msg *ret)
 void
 snoop_group_mac(uint8_t family, const uint8_t group[16], uint8_t ret[6])
 {
+	static const uint8_t ipv4[] = {0x01, 0x00, 0x5e}, ipv6[] = {0x33, 0x33};
+
 	if (family == 4) {
-		memcpy(ret, "\x01\x00\x5e", 3);
+		memcpy(ret, ipv4, sizeof(ipv4));
 		ret[3] = group[1] & 0x7f;
 		memcpy(ret + 4, group + 2, 2);
 	} else {
-		memcpy(ret, "\x33\x33", 2);
+		memcpy(ret, ipv6, sizeof(ipv6));
 		memcpy(ret + 2, group + 12, 4);
 	}
 }

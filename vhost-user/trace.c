@@ -10,9 +10,10 @@
 
 /* A frame says so much at most, floods to many ports apart: those are cut. */
 #define A_FRAME 8
-#define ROOM    (PKT_BURST * A_FRAME)
+#define ROOM    ((uint64_t)PKT_BURST * A_FRAME)
 #define NOBODY  UINT16_MAX /* serial of a frame that is not traced */
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct trace {
 	_Atomic uint32_t refs;
 	_Atomic uint64_t left;   /* frames still to come; lane */

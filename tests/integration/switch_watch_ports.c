@@ -329,7 +329,7 @@ watch_check_telemetry(struct world *w)
 	require(strstr(text, "\"ports\":2") || strstr(text, "\"ports\": 2"), "%s", text);
 	require(strstr(text, "\"rx_packets\":2") || strstr(text, "\"rx_packets\": 2"), "%s", text);
 	tell_me(fd, "/corelane/lanes", text, sizeof(text));
-	require(strstr(text, "[0]"), "%s", text);
+	require(strstr(text, "[0"), "%s", text);
 	tell_me(fd, "/corelane/lane,0", text, sizeof(text));
 	require(strstr(text, "frames"), "%s", text);
 	tell_me(fd, "/corelane/port,nobody", text, sizeof(text));

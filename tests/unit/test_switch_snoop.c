@@ -275,7 +275,8 @@ test_groups(void **state)
 	assert_string_equal(who(g, 1, 5), "ABC");
 	hear(g, A, leave(1), 1020);
 	assert_string_equal(who(g, 1, 5), "ABC"); /* another behind A may answer */
-	assert_true(snoop_groups_age(g, 1023));
+	assert_false(snoop_groups_age(g, 1020 + SNOOP_LEAVE_S - 1));
+	assert_true(snoop_groups_age(g, 1020 + SNOOP_LEAVE_S));
 	assert_string_equal(who(g, 1, 5), "BC");
 	hear(g, B, leave(1), 1030);
 	hear(g, B, join(1), 1031); /* he did */
