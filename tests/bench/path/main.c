@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * corelane-path: runs each case of the forwarding path for a fixed number of frames. By itself it tells
+ * switch_path: runs each case of the forwarding path for a fixed number of frames. By itself it tells
  * the time a frame took on this CPU; bench/count runs it under callgrind and tells instructions.
  */
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "bench/path/path.h"
+#include "tests/bench/path/path.h"
 
 #define ROUNDS 300
 
@@ -21,8 +21,8 @@
 #define STRING(x)  STRING_(x)
 #define STRING_(x) #x
 
-static const char usage[] = "usage: corelane-path [CASE...]   (without: all of them)\n"
-			    "       corelane-path --list | --compiler\n";
+static const char usage[] = "usage: switch_path [CASE...]   (without: all of them)\n"
+			    "       switch_path --list | --compiler\n";
 
 /* What is not named: two ports, bursts of 32 frames of 64 bytes each way, one address each, split rings. */
 static const struct path_case cases[] = {
@@ -170,7 +170,7 @@ main(int argc, char **argv)
 		done++;
 		one = complete(&cases[i]);
 		if (run_case(&one, &e) < 0) {
-			fprintf(stderr, "corelane-path: %s: %s\n", cases[i].name, e.text);
+			fprintf(stderr, "switch_path: %s: %s\n", cases[i].name, e.text);
 			return EXIT_FAILED;
 		}
 	}

@@ -4,8 +4,8 @@
  * is corelane-load's, without sockets. What the switch needs to know of a ring is passed on as
  * addresses, because both sides call their struct "ring".
  */
-#ifndef CORELANE_BENCH_PATH_GUEST_H
-#define CORELANE_BENCH_PATH_GUEST_H
+#ifndef CORELANE_TESTS_BENCH_PATH_GUEST_H
+#define CORELANE_TESTS_BENCH_PATH_GUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

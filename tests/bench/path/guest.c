@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/path/guest.h"
+#include "tests/bench/path/guest.h"
 
 #include <errno.h>
 #include <stdlib.h>

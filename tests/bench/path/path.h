@@ -3,15 +3,15 @@
  * The forwarding path by itself, without threads, sockets or DPDK's start: played guests on one side, a
  * lane of the switch on the other, in turns on one thread. For counting instructions.
  */
-#ifndef CORELANE_BENCH_PATH_PATH_H
-#define CORELANE_BENCH_PATH_PATH_H
+#ifndef CORELANE_TESTS_BENCH_PATH_PATH_H
+#define CORELANE_TESTS_BENCH_PATH_PATH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "bench/load/frame.h"
-#include "bench/path/guest.h"
+#include "tests/bench/path/guest.h"
 
 #define PATH_PORTS_MAX 64
 
