@@ -166,10 +166,11 @@ check_set(const struct swport *p, const struct port_cfg *cfg, struct err *e)
 	if (cfg->kind != p->cfg.kind || strcmp(cfg->socket, p->cfg.socket) != 0 ||
 	    cfg->socket_listen != p->cfg.socket_listen || cfg->queues != p->cfg.queues ||
 	    strcmp(cfg->network, p->cfg.network) != 0 || cfg->bond_mode != p->cfg.bond_mode ||
+	    cfg->offload != p->cfg.offload ||
 	    memcmp(cfg->device, p->cfg.device, sizeof(cfg->device)) != 0)
 		return err_set(e, EINVAL,
-			       "port %s: kind, network, socket, queues and devices cannot change; "
-			       "remove it and add it",
+			       "port %s: kind, network, socket, queues, offload and devices "
+			       "cannot change; remove it and add it",
 			       cfg->name);
 	return 0;
 }
