@@ -201,18 +201,26 @@ tick(struct lane *lane)
 	}
 }
 
-uint32_t
-lane_round(struct lane *lane)
+/* The ports that it has now; those of another list may be gone when it was not online. */
+static inline void
+look_up_ports(struct lane *lane)
 {
 	/* acquire: pairs with the control thread's release of a whole list */
 	const struct lane_ports *ports = atomic_load_explicit(&lane->ports, memory_order_acquire);
-	uint64_t start = lane->now;
-	uint32_t n;
 
 	if (__builtin_expect(lane->serial != ports->serial, 0)) {
 		take_ports(lane, ports);
 		find_rounds(lane, ports);
 	}
+}
+
+uint32_t
+lane_round(struct lane *lane)
+{
+	uint64_t start = lane->now;
+	uint32_t n;
+
+	look_up_ports(lane);
 	lane->awake = false;
 	n = visit_busy(lane);
 	lane->now = tsc_now();
@@ -239,6 +247,7 @@ rest(struct lane *lane)
 	if (lane_round(lane) == 0 && !lane->awake)
 		idle_wait(lane);
 	atomic_store_explicit(&lane->resting, false, memory_order_relaxed);
+	look_up_ports(lane);
 	idle_quiet(lane);
 }
 
