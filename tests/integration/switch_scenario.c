@@ -28,7 +28,9 @@ fail(const char *fmt, ...)
 static void
 run(const struct scenario *s, const char *program, const char *ring)
 {
-	struct world w = {.program = program, .packed = strcmp(ring, "packed") == 0};
+	struct world w = {.program = program,
+			  .packed = strncmp(ring, "packed", 6) == 0,
+			  .lanes = strstr(ring, "-lanes") != NULL};
 
 	if (!world_start(&w))
 		_exit(STATUS_SKIP);

@@ -13,8 +13,8 @@ struct scenario {
 };
 
 /*
- * main() of such a program: PROGRAM split|packed [NAME]. Each in a process and a switch of its own;
- * prints one result line a scenario. Returns the exit status.
+ * main() of such a program: PROGRAM split|packed[-lanes] [NAME]; -lanes: two forwarding threads. Each
+ * in a process and a switch of its own; prints one result line a scenario. Returns the exit status.
  */
 int scenarios_run(const struct scenario *list, size_t n, int argc, char **argv);
 

@@ -48,18 +48,31 @@ now_ms(void)
 static void
 exec_switch(const struct world *w, int control)
 {
-	char fd[16], cpu[16], keep[16];
+	char fd[16], cpus[32], keep[16];
+	/* several lanes share what CPUs there are: each sleeps when it has nothing to do */
+	const char *args[16] = {w->program, w->lanes ? "--cpus" : "--cpu",
+				cpus,       "--housekeeping",
+				keep,       "--control-fd",
+				fd,         "--memory",
+				"32",       "--mac-table",
+				"64"};
+	unsigned int n = 11;
 
 	fcntl(control, F_SETFD, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	snprintf(fd, sizeof(fd), "%d", control);
-	snprintf(cpu, sizeof(cpu), "%d", allowed_cpu(true));
 	snprintf(keep, sizeof(keep), "%d", allowed_cpu(false));
-	if (w->telemetry)
-		execl(w->program, w->program, "--cpu", cpu, "--housekeeping", keep, "--control-fd", fd,
-		      "--memory", "32", "--mac-table", "64", "--telemetry", w->telemetry, NULL);
-	execl(w->program, w->program, "--cpu", cpu, "--housekeeping", keep, "--control-fd", fd,
-	      "--memory", "32", "--mac-table", "64", w->rings ? "--rings" : NULL, w->rings, NULL);
+	if (w->lanes)
+		snprintf(cpus, sizeof(cpus), "%d,%d", allowed_cpu(false), allowed_cpu(true));
+	else
+		snprintf(cpus, sizeof(cpus), "%d", allowed_cpu(true));
+	if (w->lanes)
+		args[n++] = "--shared-cpu";
+	if (w->telemetry || w->rings) {
+		args[n++] = w->telemetry ? "--telemetry" : "--rings";
+		args[n++] = w->telemetry ? w->telemetry : w->rings;
+	}
+	execv(w->program, (char *const *)args);
 	_exit(127);
 }
 

@@ -31,7 +31,8 @@ struct world {
 	const char *program; /* corelane-switch */
 	bool packed;
 	const char *telemetry; /* where its socket is to be; NULL: none */
-	const char *rings; /* as --rings; NULL: the default */
+	bool lanes;            /* two forwarding threads */
+	const char *rings;     /* as --rings; NULL: the default */
 	char dir[64];
 	pid_t pid;
 	int control; /* -1 when closed */
