@@ -69,8 +69,8 @@ add_rate(json_t *j, const char *key, const struct port_policer *r)
 	if (r->rate)
 		json_object_set_new(j, key,
 				    json_pack("{s:I, s:I, s:I, s:I}", "rate",
-					      (json_int_t)(r->rate * 8), "peak",
-					      (json_int_t)(r->peak * 8), "burst",
+					      (json_int_t)r->rate * 8, "peak",
+					      (json_int_t)r->peak * 8, "burst",
 					      (json_int_t)r->burst, "excess",
 					      (json_int_t)r->excess));
 }
