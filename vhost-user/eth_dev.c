@@ -333,9 +333,9 @@ may_wake(const struct rte_eth_dev_info *info)
 }
 
 static int
-bring_up(struct eth_dev *d, const struct rte_eth_conf *conf, int node, uint16_t mtu)
+bring_up(struct eth_dev *d, const struct rte_eth_conf *conf, const char *driver, int node,
+	 uint16_t mtu)
 {
-	struct rte_eth_dev_info info;
 	int r;
 
 	r = rte_eth_dev_configure(d->id, d->queues, d->queues, conf);
@@ -343,13 +343,11 @@ bring_up(struct eth_dev *d, const struct rte_eth_conf *conf, int node, uint16_t 
 		r = make_queues(d, node);
 	if (r == 0)
 		r = finish(d, mtu);
-	if (r == 0)
-		r = rte_eth_dev_info_get(d->id, &info);
 	if (r < 0) {
 		eth_dev_stop(d);
 		return r;
 	}
-	d->wake_drain = strcmp(info.driver_name, "net_tap") != 0;
+	d->wake_drain = strcmp(driver, "net_tap") != 0;
 	for (uint16_t q = 0; q < PORT_QUEUES_MAX; q++)
 		d->wake_fd[q] = conf->intr_conf.rxq && q < d->queues
 					? rte_eth_dev_rx_intr_ctl_q_get_fd(d->id, q)
@@ -381,7 +379,7 @@ eth_dev_start(struct eth_dev *d, const char *name, uint16_t mtu, struct err *e)
 	/* one that cannot tell of its frames (too few vectors) is polled more often */
 	for (int wakes = may_wake(&info); wakes >= 0; wakes--) {
 		conf.intr_conf.rxq = wakes & 1;
-		r = bring_up(d, &conf, node, mtu);
+		r = bring_up(d, &conf, info.driver_name, node, mtu);
 		if (r == 0)
 			return 0;
 	}
