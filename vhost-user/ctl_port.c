@@ -80,7 +80,6 @@ check_flags(const struct port_cfg *c, struct err *e)
 		{"lldp", c->lldp, 1},
 		{"strict", c->strict, 1},
 		{"offload", c->offload, 1},
-		{"offload", c->offload, 1},
 		{"mirror_in", c->mirror_in, 1},
 		{"mirror_out", c->mirror_out, 1},
 		{"mirror_also", c->mirror_also, 1},
