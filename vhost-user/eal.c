@@ -157,6 +157,7 @@ init_eal(const struct eal_opts *o, struct err *e)
 		o->telemetry ? "--telemetry" : "--no-telemetry",
 		"--iova-mode", "va", "--main-lcore", "0", "--lcores", lcores,
 		"--log-level", "warning", "--log-level", "lib.eal:error",
+		"--log-level", "lib.telemetry:error",
 		o->node < 0 ? "-m" : "--socket-mem", memory, NULL,
 	};
 	/* clang-format on */

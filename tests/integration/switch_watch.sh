@@ -5,7 +5,7 @@
 bin=$1
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-for ring in split packed; do
+for ring in split packed packed-lanes; do
 	SWITCH_WATCH_PCAP=$tmp/$ring.pcap "$bin/../tests/switch_watch" "$bin/corelane-switch" $ring
 	[ -e "$tmp/$ring.pcap" ] || { echo "skip $ring/pcap: nothing was captured"; continue; }
 	python3 - "$tmp/$ring.pcap" <<'PY' && echo "ok $ring/pcap" || echo "not ok $ring/pcap"
