@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/util.h"
 #include "tests/integration/switch_hostile.h"
+#include "tests/integration/switch_rude.h"
 #include "tests/integration/switch_scenario.h"
 #include "tests/integration/switch_world.h"
 
@@ -303,6 +304,12 @@ static const struct scenario scenarios[] = {
 	{"broken-ring", check_broken_ring},
 	{"truncation", check_truncation},
 	{"huge-truncation", check_huge_truncation},
+	{"kicks", check_kicks},
+	{"garbage", check_garbage},
+	{"features-in-flight", check_features_in_flight},
+	{"memory-in-flight", check_memory_in_flight},
+	{"rings-in-flight", check_rings_in_flight},
+	{"half-open", check_half_open},
 	{"signals", check_signals},
 };
 

@@ -284,6 +284,18 @@ expect_frame(struct guest *g, const uint8_t *bytes, uint32_t len)
 }
 
 void
+expect_frame_among(struct guest *g, const uint8_t *bytes, uint32_t len)
+{
+	uint8_t got[FRAME_ROOM];
+	int n;
+
+	do
+		n = guest_receive(g, 0, got, TIMEOUT_MS);
+	while (n >= 0 && ((uint32_t)n != len || memcmp(got, bytes, len) != 0));
+	require(n >= 0, "%s: a frame of %u bytes did not come", g->cfg.name, len);
+}
+
+void
 expect_nothing(struct guest *g)
 {
 	uint8_t got[FRAME_ROOM];

@@ -73,6 +73,8 @@ void guest_send(struct guest *g, unsigned int queue, const uint8_t *bytes, uint3
 int guest_receive(struct guest *g, unsigned int queue, uint8_t *ret, int ms);
 /* Receives exactly this frame. */
 void expect_frame(struct guest *g, const uint8_t *bytes, uint32_t len);
+/* The same, whatever else comes before it. */
+void expect_frame_among(struct guest *g, const uint8_t *bytes, uint32_t len);
 /* Nothing comes for a while. */
 void expect_nothing(struct guest *g);
 

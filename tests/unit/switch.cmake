@@ -7,7 +7,7 @@ endif()
 
 # What tests/integration/switch_rings.sh runs.
 if(TARGET load)
-	add_executable(switch_check integration/switch_check.c integration/switch_hostile.c
+	add_executable(switch_check integration/switch_check.c integration/switch_hostile.c integration/switch_rude.c
 		integration/switch_scenario.c
 		integration/switch_world.c)
 	target_link_libraries(switch_check PRIVATE load)
