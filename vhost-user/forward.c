@@ -140,8 +140,12 @@ check_source(struct work *w, uint64_t key, uint64_t hash)
 	/* neither a group address nor zero is in the table */
 	if (__builtin_expect(mac_owner(&f) != w->ref, 0))
 		return learn(w, key);
-	if (__builtin_expect(f.until != w->until, 0))
+	if (__builtin_expect(f.until != w->until, 0)) {
 		mac_refresh(&f, w->until);
+		/* it had been forgotten by all but the sweep: others send there again */
+		if (f.until < w->now)
+			mac_changed(&w->f->mac);
+	}
 	return 0;
 }
 
@@ -244,7 +248,7 @@ remember(const struct work *w, const struct pkt *p, uint64_t version, uint32_t v
 		w->in->cache = c;
 }
 
-void
+bool
 fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_t n,
 	   uint16_t verdict[PKT_BURST])
 {
@@ -278,6 +282,7 @@ fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_
 	/* not a refused frame: the next one may be as long as it should be */
 	if (n && !w.again && (v < FWD_DROP || v >= FWD_DROP + DROP_SOURCE))
 		remember(&w, pkt[n - 1], version, v);
+	return !w.again;
 }
 
 void

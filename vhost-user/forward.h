@@ -41,6 +41,17 @@ struct fwd {
 /* Addresses and EtherType: what the memory of a port's last decision holds of a frame. */
 #define FWD_TAIL_MASK UINT64_C(0x0000ffffffffffff)
 
+/* Whether @p has the addresses and the EtherType of the last frame that @in had a decision for. */
+static inline bool
+fwd_is_like_last(const struct swport *in, const struct pkt *p)
+{
+	uint64_t head, tail;
+
+	memcpy(&head, p->head, sizeof(head));
+	memcpy(&tail, p->head + 8, sizeof(tail));
+	return head == in->cache.head && ((tail ^ in->cache.tail) & FWD_TAIL_MASK) == 0;
+}
+
 /*
  * Whether the whole burst is like the last frame that @in had a decision for; then *ret is its
  * verdict, else it is as it was. *ret_bytes: of all frames.
@@ -74,9 +85,10 @@ fwd_remembered(const struct lane *lane, const struct swport *in, struct pkt *con
 
 /*
  * The verdict on each of at most PKT_BURST frames. Every head has PKT_HEAD readable bytes, whatever its
- * length. Counts learnt, moved, not_learned, aged on @in; drops are the caller's to count.
+ * length. Counts learnt, moved, not_learned, aged on @in; drops are the caller's to count. false: a
+ * source could not be learnt just now, so the next frame like it must be decided anew.
  */
-void fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_t n,
+bool fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_t n,
 		uint16_t verdict[PKT_BURST]);
 
 /* Lane 0: a second has passed; everything remembered is looked at again. */

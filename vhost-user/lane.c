@@ -4,6 +4,7 @@
 #include "base/tsc.h"
 #include "vhost-user/forward.h"
 #include "vhost-user/idle.h"
+#include "vhost-user/pairs.h"
 #include "vhost-user/rcu.h"
 #include "vhost-user/scatter.h"
 #include "vhost-user/send.h"
@@ -29,8 +30,16 @@ lane_init(struct lane *lane)
 	for (uint32_t i = 0; i < PKT_BURST; i++)
 		lane->in.all[i] = &lane->in.pkt[i];
 	lane->put = send_choose(lane->lanes);
+	/* a place for each of the address table's: as many pairs as addresses find room */
+	pairs_make(lane, (lane->fwd->mac.mask + 1) * MAC_WAYS);
 	lane->now = tsc_now();
 	lane->next_second = lane->now + lane->tsc_hz;
+}
+
+void
+lane_fini(struct lane *lane)
+{
+	pairs_free(lane);
 }
 
 /* A new set of ports, all of them polled until they prove to be silent. */
@@ -276,6 +285,7 @@ lane_run(void *arg)
 		rcu_quiet(lane->rcu, lane->number);
 	}
 	rcu_offline(lane->rcu, lane->number);
+	lane_fini(lane);
 	self = NULL;
 	return 0;
 }

@@ -27,6 +27,7 @@
 /* No frame for so long: a port among many is silent. Visited again as the time for it allows. */
 #define LANE_SILENT_US 1000
 
+struct pair_set;
 struct pollfd;
 struct rcu;
 struct rte_mempool;
@@ -109,6 +110,11 @@ struct lane {
 	struct swport *rounds[SWITCH_PORTS_MAX]; /* with a stage that has round() */
 	struct swport *flush[SWITCH_PORTS_MAX];  /* that have frames collected by put() */
 
+	/* pairs.c; NULL: without */
+	struct pair_set *pairs;
+	uint64_t pairs_seed[2];
+	uint32_t pairs_shift;
+
 	/* scatter.c */
 	uint8_t group_of[SWITCH_PORTS_MAX + 1 + DROP_CAUSES]; /* by verdict: 1 + index; 0: none */
 	struct lane_group group[PKT_BURST];
@@ -142,8 +148,12 @@ swport_drop(struct swport *p, const struct lane *lane, enum switch_drop cause, u
 	counter_add(&p->count[lane->number].drops[cause], n);
 }
 
-/* Makes what lane_run() needs of a lane whose constant part is filled in. */
+/*
+ * Makes what lane_run() needs of a lane whose constant part is filled in, and frees it. On the lane's
+ * own thread, so that its memory is near.
+ */
 void lane_init(struct lane *lane);
+void lane_fini(struct lane *lane);
 
 /* One visit to each of its ports; lane->ports is not NULL. Returns how many frames came. */
 uint32_t lane_round(struct lane *lane);

@@ -3,6 +3,7 @@
 
 #include "vhost-user/flood.h"
 #include "vhost-user/forward.h"
+#include "vhost-user/pairs.h"
 #include "vhost-user/send.h"
 #include "vhost-user/trace.h"
 
@@ -91,11 +92,14 @@ forward(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_t n
 	uint16_t each[PKT_BURST];
 	uint32_t verdict;
 
-	if (__builtin_expect(fwd_remembered(lane, in, pkt, n, &verdict, ret_bytes), 1)) {
+	/* a look at the last frame first: it tells most mixed bursts from those of one kind */
+	if (__builtin_expect(fwd_is_like_last(in, pkt[n - 1]) &&
+				     fwd_remembered(lane, in, pkt, n, &verdict, ret_bytes),
+			     1)) {
 		deliver(lane, in, pkt, n, verdict);
 		return;
 	}
-	fwd_decide(lane, in, pkt, n, each);
+	pairs_decide(lane, in, pkt, n, each, ret_bytes);
 	if (all_the_same(each, n))
 		deliver(lane, in, pkt, n, each[0]);
 	else

@@ -123,6 +123,7 @@ struct swport {
 
 	/* its lane; another one only after rcu_wait() */
 	struct swport_cache cache __attribute__((aligned(64)));
+	uint32_t pairs_rest;              /* bursts for which pairs.c is not asked */
 	uint64_t last_frame;              /* TSC */
 	counter_t busy;                   /* TSC ticks spent on its frames */
 	uint32_t hushed_rx, hushed_tx;    /* queues whose guest was told not to kick */
