@@ -28,8 +28,9 @@ send_finished(struct lane *lane, struct swport *out, struct pkt *const *pkt, uin
 		if (i > from)
 			send(lane, out, pkt + from, i - from);
 		from = i + 1;
+		/* whoever sent it asked for what cannot be done */
 		if (offload_finish(&lane->offload, pkt[i], emit, &job) < 0)
-			swport_drop(out, lane, DROP_OFFLOAD, 1);
+			swport_drop(lane->current ? lane->current : out, lane, DROP_OFFLOAD, 1);
 	}
 	if (n > from)
 		send(lane, out, pkt + from, n - from);
