@@ -33,10 +33,11 @@ static const struct path_case cases[] = {
 	{.name = "split-64-alone", .burst = 1},
 	{.name = "packed-64-alone", .burst = 1, .packed = true},
 	{.name = "split-64-vlan", .vlan = true},
-	{.name = "split-1000-pairs", .plan.pairs = 1000},
+	{.name = "split-1000-pairs", .plan.pairs = 1000, .learn = 100},
 	{.name = "split-mesh", .plan = {.pairs = 1000, .mesh = true}},
 	{.name = "packed-mesh", .plan = {.pairs = 1000, .mesh = true}, .packed = true},
-	{.name = "split-100000-macs", .plan.pairs = 50000, .learn = 50000 / 32 + 1},
+	/* all of them three times: once to be learnt, once more to be remembered */
+	{.name = "split-100000-macs", .plan.pairs = 50000, .learn = 3 * 50000 / 32},
 	{.name = "split-broadcast-4", .plan.broadcast = true, .ports = 4},
 	{.name = "split-64-of-8-ports", .ports = 8},
 	{.name = "split-64-features-elsewhere", .ports = 8, .features = true},
