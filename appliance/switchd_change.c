@@ -160,10 +160,11 @@ refuse(struct switchd_change *c, const char *why)
 static void
 next_step(struct switchd_change *c)
 {
-	if (!c->refused && !c->back)
+	/* A port may be there and only its rules refused: that counts as done, to be taken back. */
+	bool there = c->refused && c->partly && c->step[c->at].kind == STEP_ADD;
+
+	if ((!c->refused && !c->back) || there)
 		c->at++;
-	else if (c->refused && c->partly && c->step[c->at].kind == STEP_ADD)
-		c->at++; /* the port is there, only its rules are not: out with it */
 	c->back |= c->refused;
 	c->refused = c->partly = false;
 	if (c->at == (c->back ? 0 : c->n)) {

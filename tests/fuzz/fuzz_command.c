@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "appliance/command.h"
+#include "appliance/switchd.h"
 #include "base/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,6 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct evloop loop = {.epfd = -1};
 	const struct run_env env = {.loop = &loop, .plan = &plan};
 	static struct vnf vnf[2];
+	struct switchd_port port[2] = {{.cfg.name = "fw1/lan"}, {.cfg.name = "up"}};
+	struct switchd sw = {.env = &env, .link = SWITCH_LINK_CLOSED, .ports = {port, 2}};
 	struct commands commands;
 	struct command *cmd;
 	int answers = 0;
@@ -74,6 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vnf[0].result = VNF_RUNNING;
 	vnf[0].child.pid = INT_MAX;
 	commands_init(&commands, &env, vnf);
+	commands.sw = &sw; /* one that is being started again */
 	cmd = json_is_object(request) ? command_start(&commands, request, on_answer, &answers)
 				      : NULL;
 	require(answers == (json_is_object(request) && !cmd), "answered at once, or going on");
