@@ -11,13 +11,13 @@ _Static_assert(LANE_SEGS >= RING_SEGS, "a burst's pieces");
 static inline struct ring *
 rx_ring(const struct swport *port, uint32_t queue)
 {
-	return &((struct vhost_rings *)port->backing)->ring[2 * queue];
+	return &((struct vhost_rings *)port->backing)->ring[2ul * queue];
 }
 
 static inline struct ring *
 tx_ring(const struct swport *port, uint32_t queue)
 {
-	return &((struct vhost_rings *)port->backing)->ring[2 * queue + 1];
+	return &((struct vhost_rings *)port->backing)->ring[2ul * queue + 1];
 }
 
 /* The seldom part of a call: frames left out, a ring found broken. */

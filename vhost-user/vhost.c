@@ -95,9 +95,7 @@ after_message(int vid, void *msg)
 	struct swport *p = port_of(vid);
 
 	(void)msg;
-	if (p)
-		attach_after(p, vid);
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	return p ? attach_after(p, vid) : RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 static const struct rte_vhost_user_extern_ops messages = {

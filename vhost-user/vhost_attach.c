@@ -14,43 +14,16 @@
 #include "base/util.h"
 #include "vhost-user/offload.h"
 #include "vhost-user/port_vhost.h"
-
-/* vhost-user protocol, "Front-end message types" */
-enum {
-	GET_FEATURES = 1,
-	SET_OWNER = 3,
-	GET_VRING_BASE = 11,
-	SET_VRING_ERR = 14,
-	GET_PROTOCOL_FEATURES = 15,
-	SET_PROTOCOL_FEATURES = 16,
-	GET_QUEUE_NUM = 17,
-	NET_SET_MTU = 20,
-	GET_CONFIG = 24,
-	GET_INFLIGHT_FD = 31,
-	SET_INFLIGHT_FD = 32,
-	SET_STATUS = 39,
-	GET_STATUS = 40,
-};
-
-/* The beginning of a message, as it comes over the socket. */
-struct message {
-	uint32_t request, flags, size;
-	union {
-		uint64_t u64;
-		struct {
-			uint32_t index, num;
-		} state;
-		struct {
-			uint64_t mmap_size, mmap_offset;
-			uint16_t num_queues, queue_size;
-		} __attribute__((packed)) inflight;
-	} __attribute__((packed));
-} __attribute__((packed));
+#include "vhost-user/vhost_message.h"
 
 struct attachment {
 	struct vhost_rings rings; /* first: what lanes know as backing */
 	struct rcu *rcu;
 	bool running;     /* vhost says that the device may be used */
+	bool told;        /* of nonsense, in this connection */
+	bool inflight;    /* there is an area for what is in flight, mapped by DPDK */
+	bool mapping;     /* by the message in hand */
+	bool refused;     /* the message in hand */
 	uint32_t enabled; /* rings, by vhost's numbers */
 	uint32_t known;   /* those whose position is known in this connection: not from inflight */
 	/*
@@ -83,7 +56,7 @@ attach_init(struct swport *p, struct rcu *rcu)
 	a->rcu = rcu;
 	a->vid = -1;
 	pthread_mutex_init(&a->lock, NULL);
-	for (size_t i = 0; i < VHOST_RINGS; i++)
+	for (uint32_t i = 0; i < VHOST_RINGS; i++)
 		ring_detach(&a->rings.ring[i]);
 	p->backing = a;
 	return 0;
@@ -154,6 +127,16 @@ call_fd(int fd)
 	return fd;
 }
 
+/* Counted each time, told once a connection. */
+static void
+complain(struct swport *p, const char *words)
+{
+	atomic_fetch_add_explicit(&p->bad_messages, 1, memory_order_relaxed);
+	if (!of(p)->told)
+		log_warn("port %s: %s", p->cfg.name, words);
+	of(p)->told = true;
+}
+
 static bool
 look_at_ring(struct swport *p, int vid, uint16_t i, uint64_t features)
 {
@@ -173,14 +156,12 @@ look_at_ring(struct swport *p, int vid, uint16_t i, uint64_t features)
 	s.size = v.size;
 	s.kick_fd = v.kickfd < 0 ? -1 : v.kickfd;
 	s.call_fd = call_fd(v.callfd);
-	if (rte_vhost_get_vhost_ring_inflight(vid, i, &inflight) == 0)
+	if (a->inflight && rte_vhost_get_vhost_ring_inflight(vid, i, &inflight) == 0)
 		s.inflight = (struct ring_inflight *)inflight.inflight_packed;
 	s.resume = !(a->known & 1u << i);
 	if (ring_attach(&a->rings.ring[i], &a->rings.mem, &s) < 0) {
-		atomic_fetch_add_explicit(&p->bad_messages, 1, memory_order_relaxed);
-		log_warn("port %s: %s queue %d lies outside of its memory, or has a size or a "
-			 "position that cannot be; it is not served",
-			 p->cfg.name, i % 2 ? "transmit" : "receive", i / 2);
+		complain(p, "a queue lies outside of the front end's memory, or has a size or a "
+			    "position that cannot be; it is not served");
 		return false;
 	}
 	a->known |= 1u << i;
@@ -218,7 +199,8 @@ attach_connection(struct swport *p)
 	struct attachment *a = of(p);
 
 	pthread_mutex_lock(&a->lock);
-	a->running = a->in_message = false;
+	a->running = a->in_message = a->told = false;
+	a->inflight = a->mapping = a->refused = false;
 	a->enabled = a->known = a->taken = 0;
 	a->staged = atomic_load(&staging);
 	pthread_mutex_unlock(&a->lock);
@@ -288,80 +270,83 @@ attach_ring(struct swport *p, int vid, uint16_t ring, bool enable)
 }
 
 /*
- * DPDK maps and writes the inflight area without a look at how large it is, and would believe what it
- * says of lengths: so it is told that the feature was not agreed upon, and the sizes are checked here.
- * A queue's part: vhost-user protocol, "Inflight I/O tracking"; DPDK makes it a multiple of 64.
+ * What DPDK must not see as it is. Refused by DPDK, or by attach_after(), not here: descriptors that
+ * came with a message are closed only if DPDK looks at it.
  */
-static bool
-inflight_ok(const struct swport *p, int vid, const struct message *m)
+static void
+tame(struct swport *p, int vid, struct vhost_message *m)
 {
-	uint64_t features = 0, part;
+	struct attachment *a = of(p);
 
-	if (m->inflight.num_queues == 0 || m->inflight.num_queues > 2u * p->cfg.queues ||
-	    m->inflight.queue_size > RING_SIZE_MAX ||
-	    rte_vhost_get_negotiated_features(vid, &features) < 0)
-		return false;
-	part = features >> VIRTIO_F_RING_PACKED & 1 ? 29 + 32ull * m->inflight.queue_size
-						    : 16 + 16ull * m->inflight.queue_size;
-	return m->request == GET_INFLIGHT_FD ||
-	       m->inflight.mmap_size >= m->inflight.num_queues * align_up(part, 64);
+	if (m->request == SET_PROTOCOL_FEATURES)
+		m->u64 &= ~(1ull << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD);
+	if (m->request == RESET_OWNER)
+		a->inflight = false;
+	if (m->request != GET_INFLIGHT_FD && m->request != SET_INFLIGHT_FD)
+		return;
+	/* either unmaps the area before; a new one is there when DPDK is done with it */
+	a->inflight = false;
+	a->mapping = m->request == SET_INFLIGHT_FD;
+	if (message_inflight_ok(m, 2u * p->cfg.queues, vid))
+		return;
+	complain(p, "the front end's inflight area has impossible sizes; it is not used");
+	a->refused = true;
+	a->mapping = false;
+	m->inflight.queue_size = 1;
+	m->inflight.num_queues = m->request == GET_INFLIGHT_FD;
+	m->inflight.mmap_size = 4096;
+	m->inflight.mmap_offset = 0;
 }
 
+/* DPDK refuses it, and then attach_after() is not called. */
 static bool
-changes_nothing(uint32_t request)
+will_be_refused(struct swport *p, int vid, const struct vhost_message *m)
 {
-	switch (request) {
-	case GET_FEATURES:
-	case SET_OWNER:
-	case SET_VRING_ERR:
-	case GET_PROTOCOL_FEATURES:
-	case SET_PROTOCOL_FEATURES:
-	case GET_QUEUE_NUM:
-	case NET_SET_MTU:
-	case GET_CONFIG:
-	case SET_STATUS:
-	case GET_STATUS:
-		return true;
-	default:
+	uint64_t features = 0;
+
+	if (m->request != SET_FEATURES || !of(p)->running ||
+	    rte_vhost_get_negotiated_features(vid, &features) < 0 || features == m->u64)
 		return false;
-	}
+	complain(p, "the front end changes features while the device runs; refused");
+	return true;
 }
 
 int
 attach_before(struct swport *p, int vid, void *msg)
 {
-	struct message *m = msg;
+	struct vhost_message *m = msg;
 	struct attachment *a = of(p);
 
 	pthread_mutex_lock(&a->lock);
-	a->in_message = true;
-	if (!changes_nothing(m->request))
-		hold(p, vid);
-	pthread_mutex_unlock(&a->lock);
-	if (m->request == SET_PROTOCOL_FEATURES) {
-		m->u64 &= ~(1ull << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD);
-	} else if ((m->request == GET_INFLIGHT_FD || m->request == SET_INFLIGHT_FD) &&
-		   !inflight_ok(p, vid, m)) {
-		log_warn("port %s: the front end's inflight area has impossible sizes; refused",
-			 p->cfg.name);
-		return RTE_VHOST_MSG_RESULT_ERR;
-	} else if (m->request == GET_VRING_BASE && m->state.index < VHOST_RINGS) {
-		of(p)->known |= 1u << m->state.index;
+	if (will_be_refused(p, vid, m)) {
+		pthread_mutex_unlock(&a->lock);
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	}
+	a->in_message = true;
+	if (!message_changes_nothing(m))
+		hold(p, vid);
+	tame(p, vid, m);
+	if (m->request == GET_VRING_BASE && m->state.index < VHOST_RINGS)
+		a->known |= 1u << m->state.index;
+	pthread_mutex_unlock(&a->lock);
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-void
+int
 attach_after(struct swport *p, int vid)
 {
 	struct attachment *a = of(p);
+	bool refused;
 
 	pthread_mutex_lock(&a->lock);
-	a->in_message = false;
+	refused = a->refused;
+	a->inflight |= a->mapping;
+	a->in_message = a->refused = a->mapping = false;
 	apply_taken(p, vid);
 	if (!atomic_load_explicit(&p->ops, memory_order_relaxed))
 		settle(p, vid);
 	pthread_mutex_unlock(&a->lock);
+	return refused ? RTE_VHOST_MSG_RESULT_ERR : RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 /* --- hand-over --- */

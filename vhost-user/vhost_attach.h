@@ -27,7 +27,7 @@ void attach_ring(struct swport *p, int vid, uint16_t ring, bool enable);
 
 /* Around each message, as rte_vhost_user_extern_ops has it: what the library is to do with it. */
 int attach_before(struct swport *p, int vid, void *msg);
-void attach_after(struct swport *p, int vid);
+int attach_after(struct swport *p, int vid);
 
 /*
  * Hand-over (handover.h). Control thread.

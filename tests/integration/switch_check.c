@@ -302,6 +302,7 @@ static const struct scenario scenarios[] = {
 	{"reconnect", check_reconnect},
 	{"stall", check_stall},
 	{"broken-ring", check_broken_ring},
+	{"messages", check_messages},
 	{"truncation", check_truncation},
 	{"huge-truncation", check_huge_truncation},
 	{"kicks", check_kicks},

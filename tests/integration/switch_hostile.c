@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/integration/switch_hostile.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -95,4 +96,59 @@ void
 check_huge_truncation(struct world *w)
 {
 	truncate_memory(w, true);
+}
+
+/* Tells of ring 1 of @g that it lies where nothing is. */
+static int
+move_ring(struct guest *g)
+{
+	struct vhost_msg m = {.request = VHOST_SET_VRING_ADDR, .size = sizeof(m.addr)};
+
+	m.addr.index = 1;
+	m.addr.desc = (uintptr_t)g->port.mem + g->port.mem_size - 64;
+	m.addr.driver = m.addr.device = m.addr.desc;
+	return vhost_send(&g->port.vhost, &m, -1);
+}
+
+static int
+offer_inflight(struct guest *g, uint64_t size, uint16_t queues, uint16_t queue_size)
+{
+	struct vhost_msg m = {.request = VHOST_SET_INFLIGHT_FD, .size = sizeof(m.inflight)};
+
+	m.inflight.size = size;
+	m.inflight.queues = queues;
+	m.inflight.queue_size = queue_size;
+	return vhost_send(&g->port.vhost, &m, g->port.mem_fd);
+}
+
+/* A front end that changes everything under a running device: it costs itself, and comes back. */
+void
+check_messages(struct world *w)
+{
+	struct guest *g = &w->guest[2];
+	struct vhost *v = &g->port.vhost;
+	struct err e = {0};
+
+	guests(w, 3);
+	introduce(w, 3);
+	require(offer_inflight(g, 4096, 2, 32768) == -EREMOTEIO, "too small an area was taken");
+	require(offer_inflight(g, 65536, 200, 1) == -EREMOTEIO, "so many queues were taken");
+	require(vhost_set_u64(v, VHOST_SET_FEATURES, 0) == -EREMOTEIO, "features were changed");
+	/* nothing has changed so far */
+	send_from(w, 2, 60, 3, 1);
+	expect_frame(&w->guest[0], frame, 60);
+	for (int i = 0; i < 50; i++) {
+		vhost_set_state(v, VHOST_SET_VRING_NUM, 1, i % 2 ? 32768 : 3);
+		vhost_set_state(v, VHOST_SET_VRING_BASE, 1, (uint32_t)i * 1237);
+		move_ring(g);
+		vhost_set_state(v, VHOST_SET_VRING_ENABLE, 1, i % 3 != 0);
+		send_from(w, 0, 60, 1, 2);
+		expect_frame(&w->guest[1], frame, 60);
+	}
+	require(port_attach(&g->port, 5000, &e) == 0, "%s", e.text);
+	send_from(w, 2, 60, 3, 1);
+	expect_frame(&w->guest[0], frame, 60);
+	send_from(w, 0, 60, 1, 3);
+	expect_frame(g, frame, 60);
+	expect_stat(w, &w->guest[0], bad_guest, 0);
 }

@@ -9,5 +9,6 @@ void check_stall(struct world *w);
 void check_broken_ring(struct world *w);
 void check_truncation(struct world *w);
 void check_huge_truncation(struct world *w);
+void check_messages(struct world *w);
 
 #endif
