@@ -47,6 +47,25 @@ left=$(left_behind)
 [ -z "$left" ]
 result $? leaves-nothing "$left"
 
+"$peers" figures --bin "$bin" --contenders corelane --base corelane --rings split --rounds 1 --seconds 0.1 \
+	--only broadcast,macs,features,memory,handover --least-share 0 --json "$tmp/out.json" >"$tmp/log" 2>&1
+status=$?
+cat "$tmp/log"
+/usr/bin/python3 - "$tmp/out.json" <<'PY'
+import json, sys
+rows = {r["row"]: r for r in json.load(open(sys.argv[1]))["results"]}
+assert len(rows) == 5 and not any("error" in r for r in rows.values()), rows
+for name in ("broadcast", "macs", "features"):
+    for w in rows[name]["rounds"][0].values():
+        assert w["received"] > 0 and w["bad"] == 0, w
+# What does not depend on time is judged.
+assert rows["memory"]["resident_kib"] * 1024 <= 25e6 and rows["memory"]["huge_mib"] <= 128, rows["memory"]
+window = rows["handover"]["window"]
+assert window["handovers"] == 4 and rows["handover"]["taken"] == window["sent_total"], rows["handover"]
+assert window["again"] == 0 and window["bad"] == 0, window
+PY
+result $? figures "status $status, see above"
+
 "$peers" --bin "$bin" --contenders corelane --base corelane --rounds 1000 >"$tmp/log" 2>&1 &
 pid=$!
 for _ in $(seq 200); do grep -q ' 1: ' "$tmp/log" && break; sleep 0.1; done
