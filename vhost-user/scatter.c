@@ -109,7 +109,6 @@ forward(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_t n
 static __attribute__((noinline)) void
 through_chain(struct lane *lane, struct swport *in, const struct chain *chain, uint32_t n)
 {
-	const uint32_t want = (chain->deep ? PKT_DEEP : PKT_HEAD) + TWO_TAGS;
 	struct burst b = {.lane = lane,
 			  .port = in,
 			  .pkt = lane->in.all,
@@ -121,7 +120,10 @@ through_chain(struct lane *lane, struct swport *in, const struct chain *chain, u
 
 	for (uint32_t i = 0; i < n; i++) {
 		bytes += lane->in.pkt[i].len;
-		send_deepen(&lane->in.pkt[i], lane->in.head[i] + PKT_HEADROOM, want);
+		/* near[] is private already, and enough for those that look no further */
+		if (chain->deep)
+			send_deepen(&lane->in.pkt[i], lane->in.head[i] + PKT_HEADROOM,
+				    PKT_DEEP + TWO_TAGS);
 	}
 	counter_add(&swport_count(in, lane)->rx_bytes, bytes);
 	chain_run(chain, &b);
