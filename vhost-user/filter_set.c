@@ -11,6 +11,7 @@
 
 #define TABLES_MAX  128 /* a look-up may hash as often */
 #define CHAIN_LIMIT 8   /* rules that a coarse mask may bring together */
+#define CHAIN_MAX   256 /* rules that may be compared one by one for a frame */
 #define END         UINT32_MAX
 
 struct mask {
@@ -219,11 +220,35 @@ table_of(struct filter_set *s, const struct mask *mask)
 	if (s->n_tables == TABLES_MAX)
 		return NULL;
 	t = &s->table[s->n_tables];
-	*t = (struct table){.mask = *mask, .salt = s->n_tables++};
+	*t = (struct table){.mask = *mask, .salt = s->n_tables++, .first = END};
 	for (uint8_t i = 0; i < FILTER_KEY_WORDS; i++)
 		if (mask->w[i])
 			t->word[t->n_words++] = i;
 	return t;
+}
+
+/* Of the tables that there are, the one in which the rule is compared with the fewest others. */
+static struct table *
+best_table(struct filter_set *s, const struct node *n, const uint32_t *length, uint32_t *ret_bucket)
+{
+	struct table *best = NULL;
+
+	for (uint32_t i = 0; i < s->n_tables; i++) {
+		struct table *t = &s->table[i];
+		uint64_t beyond = 0;
+		uint32_t b;
+
+		for (uint32_t k = 0; k < FILTER_KEY_WORDS; k++)
+			beyond |= t->mask.w[k] & ~n->mask.w[k];
+		if (beyond)
+			continue; /* it asks for bits that the rule leaves open */
+		b = bucket_of(s, t, &n->value);
+		if (best && length[b] >= length[*ret_bucket])
+			continue;
+		best = t;
+		*ret_bucket = b;
+	}
+	return best; /* never NULL: the first table asks for nothing */
 }
 
 /* Where the rule goes: with others of a coarse mask, unless too many of them cannot be told apart. */
@@ -232,24 +257,39 @@ choose_table(struct filter_set *s, const struct filter_rule *r, uint32_t number,
 	     const uint32_t *length, uint32_t *ret_bucket)
 {
 	const struct node *n = &s->node[number];
-	const struct mask none = {0};
-	struct table *t, *exact;
 	struct mask coarse;
-	uint32_t b;
+	struct table *t;
 
 	coarse_mask(r, &coarse);
 	t = table_of(s, &coarse);
-	if (!t)
-		t = table_of(s, &none); /* made before all others */
-	*ret_bucket = bucket_of(s, t, &n->value);
-	if (length[*ret_bucket] < CHAIN_LIMIT)
-		return t;
-	exact = table_of(s, &n->mask);
-	b = exact ? bucket_of(s, exact, &n->value) : 0;
-	if (!exact || length[b] >= length[*ret_bucket])
-		return t;
-	*ret_bucket = b;
-	return exact;
+	if (t) {
+		*ret_bucket = bucket_of(s, t, &n->value);
+		if (length[*ret_bucket] < CHAIN_LIMIT)
+			return t;
+	}
+	table_of(s, &n->mask); /* one more to choose from, when there is room */
+	return best_table(s, n, length, ret_bucket);
+}
+
+/*
+ * A later rule that asks for the same, which will never be reached, goes out of the chain at *@at.
+ * Returns how many did: one at most, since others went before.
+ */
+static uint32_t
+drop_same(struct filter_set *s, const struct node *n, uint32_t *at)
+{
+	for (; *at != END; at = &s->node[*at].next) {
+		const struct node *m = &s->node[*at];
+
+		if (memcmp(&m->value, &n->value, sizeof(m->value)) == 0 &&
+		    memcmp(&m->mask, &n->mask, sizeof(m->mask)) == 0 &&
+		    memcmp(m->source_port, n->source_port, sizeof(m->source_port)) == 0 &&
+		    memcmp(m->target_port, n->target_port, sizeof(m->target_port)) == 0) {
+			*at = m->next;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 static int
@@ -266,27 +306,30 @@ fill_tables(struct filter_set *s, const struct filter_rule *rules)
 {
 	uint32_t *length = calloc(s->bucket_mask + 1, sizeof(*length));
 	const struct mask none = {0};
+	int r = 0;
 
 	if (!length)
 		return -ENOMEM;
 	memset(s->bucket, 0xff, (s->bucket_mask + 1) * sizeof(*s->bucket)); /* END */
-	table_of(s, &none)->first = END;
-	for (uint32_t i = s->n; i-- > 0;) {
+	table_of(s, &none); /* for rules that no other table can hold */
+	for (uint32_t i = s->n; i-- > 0 && r == 0;) {
 		struct table *t;
 		uint32_t b;
 
 		rule_to_node(&rules[i], &s->node[i]);
 		t = choose_table(s, &rules[i], i, length, &b);
 		t->first = i;
+		length[b] -= drop_same(s, &s->node[i], &s->bucket[b]);
 		s->node[i].next = s->bucket[b];
 		s->bucket[b] = i;
-		length[b]++;
+		if (++length[b] > CHAIN_MAX)
+			r = -ELOOP;
 	}
 	free(length);
 	qsort(s->table, s->n_tables, sizeof(s->table[0]), by_first);
 	while (s->n_tables && s->table[s->n_tables - 1].first == END)
 		s->n_tables--;
-	return 0;
+	return r;
 }
 
 static void
@@ -341,6 +384,13 @@ filter_set_make(const struct filter_rule *rules, uint32_t n, const struct filter
 		r = filter_counters_init(&s->count, rules, n, old ? &old->count : NULL);
 	if (r < 0) {
 		free_set(s);
+		if (r == -ELOOP)
+			return err_set(
+				e, E2BIG,
+				"%u rules, of which more than %d differ in ranges of ports or "
+				"partial masks only and would be looked at one by one for "
+				"each frame; merge them, or make them differ in addresses",
+				n, CHAIN_MAX);
 		return err_sys(e, -r, "%u rules", n);
 	}
 	for (uint32_t i = 0; i < n; i++) {

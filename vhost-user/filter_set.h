@@ -28,7 +28,7 @@ int filter_check(const struct filter_rule *r, uint32_t number, struct err *e);
 /*
  * Checks and compiles @n (<= FILTER_RULES_MAX) rules, first match wins. Rules of the same name share a
  * counter; one without a name is called "#3" after its place. Counters of @old (NULL: none) go on under
- * names that are still there. 0; -EINVAL; -E2BIG; -ENOMEM. Control thread.
+ * names that are still there. 0; -EINVAL; -E2BIG (too many, or too many that hardly differ); -ENOMEM. Control thread.
  */
 int filter_set_make(const struct filter_rule *rules, uint32_t n, const struct filter_set *old,
 		    struct filter_set **ret, struct err *e);

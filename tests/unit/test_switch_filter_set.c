@@ -72,6 +72,30 @@ test_refused(void **state)
 	assert_int_equal(filter_set_make(two, FILTER_RULES_MAX + 1, NULL, &s, &e), -E2BIG);
 }
 
+/* A list that would hold up every frame is not taken, in words; so many that hardly differ are. */
+static void
+test_alike(void **state)
+{
+	static struct filter_rule rules[1000];
+	struct filter_set *s = NULL;
+	struct err e = {0};
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		rules[i].target_port[0] = (uint16_t)(1 + i);
+		rules[i].target_port[1] = (uint16_t)(40000 + i);
+	}
+	assert_int_equal(filter_set_make(rules, ARRAY_SIZE(rules), NULL, &s, &e), -E2BIG);
+	assert_non_null(strstr(e.text, "one by one"));
+	assert_null(s);
+	filter_set_put(compile(rules, 200, NULL));
+	for (uint32_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		rules[i].family = 4;
+		rules[i].source_prefix = 32;
+		memcpy(rules[i].source, &i, 4);
+	}
+	filter_set_put(compile(rules, ARRAY_SIZE(rules), NULL));
+}
+
 static const struct filter_count *
 count_of(const struct filter_set *s, const char *name)
 {
@@ -190,6 +214,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_large),
 	};
