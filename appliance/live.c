@@ -277,6 +277,11 @@ log_answer(void *arg, json_t *answer)
 void
 live_reread(struct live *l, const char *file)
 {
+	if (strcmp(file, "-") == 0) {
+		log_err("the declaration came from standard input and cannot be read again; use "
+			"corelane apply");
+		return;
+	}
 	log_info("reading %s again", file);
 	live_apply(l, file, false, log_answer, l);
 }

@@ -84,7 +84,10 @@ ask(const struct cli_args *args, const char *action)
 	int status;
 
 	if (!path) {
-		log_err("%s: %s", args->file, strerror(errno));
+		log_err("%s: %s%s", args->file, strerror(errno),
+			strcmp(args->file, "-") == 0
+				? "; a running site reads its declaration itself, from a file"
+				: "");
 		return EXIT_INVALID;
 	}
 	status = verb_find_site(args, folder);

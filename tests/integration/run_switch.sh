@@ -7,7 +7,7 @@
 # site VLAN-OF-A [MORE-OF-A [DEVICES]]: four guests, of which ping1 and echo1 only talk to each other.
 site() {
 	printf 'apiVersion: corelane/v1\nkind: Host\nmetadata: {name: test}\n'
-	printf 'spec: {overlap: allow, devices: [%s]}\n' "${3:-}"
+	printf 'spec: {overlap: allow, switch: {telemetry: true, macTable: 1024}, devices: [%s]}\n' "${3:-}"
 	network lan
 	network other
 	probe ping1 "mode=rtt time=120s rate=1k wait=30s dst=02:00:00:00:01:02" lan
@@ -59,6 +59,11 @@ if ! await 'a| {"probe":"ready"' || ! await 'ping1| {"probe":"ready"'; then
 	exit 0
 fi
 kids=$(children)
+if [ -S "$run/dpdk/corelane/dpdk_telemetry.v2" ]; then
+	echo "ok telemetry-is-in-the-run-folder"
+else
+	complain telemetry-is-in-the-run-folder "$(find "$run")"
+fi
 ask list 0 'echo1/lan  *lan  *vhost  *up' switch list
 ask list-as-json 0 '"spoofCheck": "true"' switch list -o json
 ask show 0 'mac  *02:00:00:00:02:01' switch show a/x
@@ -133,6 +138,9 @@ else
 fi
 ask trace-says-why 0 'filter no-probes: deny' switch trace a/x -n 2
 ask trace-as-json 0 '"dropped":"filter"' switch trace a/x -n 2 -o json
+sed 's/network: other, vlan: 7, mac: "02:00:00:00:02:01"/network: lan, mac: "02:00:00:00:02:01"/' "$work/site.yaml" >"$work/lan.yaml"
+ask apply-another-network 0 'switch.network: "other" -> "lan"' apply "$work/lan.yaml"
+ask is-in-another-network 0 'network  *lan' switch show a/x
 ask apply-no-filter 0 'applied' apply "$work/site.yaml"
 grows frames-pass-again b/x txPackets
 ask trace 0 'frame 2 from a/x, 64 bytes: 02:00:00:00:02:01 > 02:00:00:00:02:02, type 0x88b5' switch trace a/x -n 2

@@ -294,6 +294,47 @@ the_switch_hears_of_every_housekeeping_cpu(void **state)
 	free(a);
 }
 
+/* Whether the arguments have "@name value" among them. */
+static bool
+has_arg(const struct switch_args *a, const char *name, const char *value)
+{
+	for (size_t i = 0; a->argv[i] && a->argv[i + 1]; i++)
+		if (strcmp(a->argv[i], name) == 0 && strcmp(a->argv[i + 1], value) == 0)
+			return true;
+	return false;
+}
+
+static void
+the_switch_hears_what_is_declared_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct switch_args *a = malloc(sizeof(*a));
+	struct site site = {.host.sw = {.threads = 2, .idle_ns = 50000, .mac_table = 4096}};
+	struct plan_port ports[3] = {f->port,
+				     {.vnf = PLAN_UPLINK, .cfg.kind = PORT_ETHDEV, .cfg.queues = 1},
+				     f->port};
+	unsigned int one = translate_switch_memory(&f->plan);
+
+	f->plan.site = &site;
+	f->plan.lane_cpu[0] = 3;
+	f->plan.lane_cpu[1] = 5;
+	f->plan.n_lanes = 2;
+	f->plan.port = ports;
+	f->plan.n_ports = ARRAY_SIZE(ports);
+	translate_switch(&f->plan, "/x/corelane-switch", 7, a);
+	assert_true(has_arg(a, "--cpus", "3,5"));
+	assert_false(has_arg(a, "--cpu", "3"));
+	assert_true(has_arg(a, "--idle", "50us"));
+	assert_true(has_arg(a, "--mac-table", "4096"));
+	assert_true(translate_switch_memory(&f->plan) > one);
+	f->plan.n_lanes = 1;
+	site.host.sw.idle_ns = 0;
+	translate_switch(&f->plan, "/x/corelane-switch", 7, a);
+	assert_true(has_arg(a, "--cpu", "3"));
+	assert_false(has_arg(a, "--idle", "0us"));
+	free(a);
+}
+
 static void
 many_ports_need_more_memory(void **state)
 {
@@ -321,6 +362,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(descriptors_keep_step_with_roles, make, drop),
 		cmocka_unit_test_setup_teardown(the_switch_gets_its_core_and_memory, make, drop),
 		cmocka_unit_test_setup_teardown(the_switch_hears_of_every_housekeeping_cpu, make,
+						drop),
+		cmocka_unit_test_setup_teardown(the_switch_hears_what_is_declared_for_it, make,
 						drop),
 		cmocka_unit_test_setup_teardown(many_ports_need_more_memory, make, drop),
 	};
