@@ -84,6 +84,7 @@ hear(int sock, enum op op, struct message *ret, int *ret_fd, struct err *e)
 	int r = wait_for(sock), fd = -1;
 	size_t n = 0;
 
+	*ret = (struct message){0};
 	if (r == 0)
 		r = fdmsg_recv(sock, &head, ret, &fd, 1, &n);
 	if (r == -EPROTO)
@@ -140,7 +141,8 @@ ports_ok(const struct handover_state *s)
 	return true;
 }
 
-static int
+/* false: with the reason. */
+static bool
 give_map(struct give *g, int fd, struct err *e)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -150,21 +152,30 @@ give_map(struct give *g, int fd, struct err *e)
 	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 ||
 	    (uint64_t)st.st_size < state_bytes(0) ||
 	    (uint64_t)st.st_size > state_bytes(HANDOVER_MACS_MAX))
-		return err_set(e, EPROTO, "hand-over: memory of an impossible size");
+		goto impossible;
 	g->size = (size_t)st.st_size;
 	g->shared = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (g->shared == MAP_FAILED) {
 		g->shared = NULL;
-		return err_sys(e, errno, "hand-over: memory");
+		err_sys(e, errno, "hand-over: memory");
+		return false;
 	}
 	g->own = malloc(sizeof(*g->own));
-	if (!g->own)
-		return err_sys(e, ENOMEM, "hand-over");
+	if (!g->own) {
+		err_sys(e, ENOMEM, "hand-over");
+		return false;
+	}
 	memcpy(g->own, g->shared, sizeof(*g->own));
-	if (!ports_ok(g->own))
-		return err_set(e, EPROTO, "hand-over: a list of ports that makes no sense");
+	if (!ports_ok(g->own)) {
+		err_set(e, EPROTO, "hand-over: a list of ports that makes no sense");
+		return false;
+	}
 	g->max_macs = (uint32_t)((g->size - state_bytes(0)) / sizeof(struct handover_mac));
-	return 0;
+	return true;
+
+impossible:
+	err_set(e, EPROTO, "hand-over: memory of an impossible size");
+	return false;
 }
 
 /* The step that counts. Nothing is allocated, waited for or said here but GO. */
@@ -206,7 +217,7 @@ handover_give(const struct handover_ops *ops, void *sw, int sock, uint32_t *ret_
 
 	r = hear(sock, HELLO, &m, &fd, e);
 	if (r == 0) {
-		r = give_map(&g, fd, e);
+		r = give_map(&g, fd, e) ? 0 : -e->code;
 		close(fd);
 	}
 	if (r == 0) {
@@ -250,21 +261,26 @@ take_free(struct take *t)
 		close(t->fd);
 }
 
-static int
+/* false: with the reason. */
+static bool
 take_make(struct take *t, struct err *e)
 {
 	t->size = state_bytes(HANDOVER_MACS_MAX);
 	t->fd = memfd_create("corelane-handover", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (t->fd < 0 || ftruncate(t->fd, (off_t)t->size) < 0 ||
 	    fcntl(t->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
-		return err_sys(e, errno, "hand-over: memory");
+		goto fail;
 	t->state = mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
-	if (t->state == MAP_FAILED) {
+	if (t->state == MAP_FAILED)
 		t->state = NULL;
-		return err_sys(e, errno, "hand-over: memory");
-	}
+	if (!t->state)
+		goto fail;
 	t->state->max_macs = HANDOVER_MACS_MAX;
-	return 0;
+	return true;
+
+fail:
+	err_sys(e, errno, "hand-over: memory");
+	return false;
 }
 
 static void
@@ -333,7 +349,9 @@ handover_take(const struct handover_ops *ops, void *sw, int sock, uint32_t *ret_
 	struct take t = {.fd = -1};
 	int r;
 
-	r = own ? take_make(&t, e) : err_sys(e, ENOMEM, "hand-over");
+	if (!own)
+		return err_sys(e, ENOMEM, "hand-over");
+	r = take_make(&t, e) ? 0 : -e->code;
 	if (r == 0)
 		r = exchange(ops, sw, sock, &t, own, ret_ports, ret_us, e);
 	if (r < 0)

@@ -12,6 +12,7 @@
 #include "vhost-user/vhost.h"
 #include "vhost-user/vhost_attach.h"
 
+/* NOLINTNEXTLINE(misc-redundant-expression): so that they stay so */
 _Static_assert(HANDOVER_RINGS_MAX == VHOST_RINGS, "one number for the rings of a port");
 _Static_assert(HANDOVER_PORTS_MAX == SWITCH_PORTS_MAX, "one number of ports");
 

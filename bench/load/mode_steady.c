@@ -274,7 +274,7 @@ int
 mode_steady(struct load *l, const struct window *w, FILE *out, struct err *e)
 {
 	static struct steady s; /* too big for a stack */
-	pthread_t thread;
+	pthread_t thread = 0;
 	int r = 0;
 
 	s = (struct steady){.load = l,
