@@ -33,6 +33,7 @@ expect stray-word 2 'unexpected argument: now' --cpu "$cpu" --control "$dir/s" n
 expect bad-number 2 'not a number from 0 to' --cpu 1x --control "$dir/s"
 expect bad-list 2 'not a CPU list' --cpu "$cpu" --housekeeping 3-1 --control "$dir/s"
 expect small-table 2 'not a number from 64' --cpu "$cpu" --control "$dir/s" --mac-table 1
+expect whose-rings 2 'neither own nor library' --cpu "$cpu" --control "$dir/s" --rings mine
 expect no-such-cpu 4 'CPU 1023' --cpu 1023 --control "$dir/s" --memory 32
 expect too-few-hugepages 4 '65536 MiB of hugepages are needed.*MiB are free.*nr_hugepages' \
 	--cpu "$cpu" --control "$dir/s" --memory 65536
@@ -45,10 +46,10 @@ if [ "$(free)" -lt 32 ]; then
 	exit
 fi
 wait_for() { for _ in $(seq 100); do "$@" && return; sleep 0.1; done; return 1; }
-polls() { grep -qs "polling on CPU" "$1"; }
+polls() { grep -qs "forwarding on CPU" "$1"; }
 
 start() {
-	rm -f "$dir/log" # the last one says "polling" too
+	rm -f "$dir/log" # the last one says so too
 	"$switch" --cpu "$cpu" --control "$dir/s" --memory 32 --shared-cpu 2>"$dir/log" &
 	pid=$!
 	wait_for polls "$dir/log"
