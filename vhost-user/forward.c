@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/util.h"
+#include "vhost-user/trace.h"
 
 /* 01:80:c2:00:00:00 to 0f (IEEE 802.1Q-2018, table 8-1): between neighbours, as a key has its bytes. */
 #define RESERVED      UINT64_C(0x000000c28001)
@@ -19,6 +20,7 @@ struct work {
 	struct lane *lane;
 	struct fwd *f;
 	struct swport *in;
+	struct pkt *const *pkt;
 	uint32_t flags, max_len, ref;
 	uint32_t now, until;
 	bool again;   /* something could not be learnt now: nothing may be remembered */
@@ -60,6 +62,25 @@ is_own(const struct swport *in, uint64_t src)
 			return own == src;
 	}
 	return false;
+}
+
+/* Only while it is traced: about the first frame of the burst that came from there. */
+static __attribute__((noinline)) void
+tell_learnt(const struct work *w, uint64_t key, enum mac_learn what)
+{
+	static const char *const words[] = {
+		[MAC_NEW] = "its source is learnt",
+		[MAC_REPLACED] = "its source is learnt",
+		[MAC_MOVED] = "its source has moved here",
+		[MAC_FULL] = "no room to learn its source",
+	};
+	uint32_t i = 0;
+
+	if ((size_t)what >= ARRAY_SIZE(words) || !words[what])
+		return;
+	while (w->frame[i].src != key)
+		i++;
+	trace_say(w->lane, w->in, w->pkt[i], "%s", words[what]);
 }
 
 /* Book-keeping of what mac_learn() did; with its lock. 0, or the verdict on the frame. */
@@ -126,6 +147,8 @@ learn(struct work *w, uint64_t key)
 			mac_forget(&w->f->mac, key);
 		what = mac_learn(&w->f->mac, key, w->ref, w->until, &old);
 		verdict = note_learnt(w, what, old);
+		if (__builtin_expect(w->lane->trace != NULL, 0))
+			tell_learnt(w, key, what);
 	}
 	mac_unlock(&w->f->mac);
 	return verdict;
@@ -262,6 +285,7 @@ fwd_decide(struct lane *lane, struct swport *in, struct pkt *const *pkt, uint32_
 	w.lane = lane;
 	w.f = f;
 	w.in = in;
+	w.pkt = pkt;
 	w.flags = in->flags;
 	w.max_len = in->max_len;
 	w.ref = in->ref;

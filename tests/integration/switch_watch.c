@@ -288,7 +288,7 @@ check_trace(struct world *w)
 	expect_frame(&w->guest[1], frame, 60);
 	watch_udp(frame, 1, 2, 53, 0);
 	guest_send(&w->guest[0], 0, frame, 60);
-	send_from(w, 0, 60, 1, 9);
+	send_from(w, 0, 60, 8, 9);
 	expect_frame(&w->guest[1], frame, 60);
 	expect_frame(&w->guest[2], frame, 60);
 	frame_make(frame, 60, 1, 2);
@@ -305,6 +305,7 @@ check_trace(struct world *w)
 	expect_told(t, n, 1, "b", "put", 0);
 	expect_told(t, n, 2, "a", "filter no-dns: deny", 0);
 	expect_told(t, n, 2, "a", "dropped: filter", 1 + DROP_FILTER);
+	expect_told(t, n, 3, "a", "its source is learnt", 0);
 	expect_told(t, n, 3, "a", "flooded", 0);
 	expect_told(t, n, 3, "b", "put", 0);
 	expect_told(t, n, 3, "c", "put", 0);
