@@ -233,6 +233,7 @@ subject_free(struct subject *s)
 	fwd_collect(&s->fwd);
 	domains_fini(&s->domains);
 	mac_table_fini(&s->fwd.mac);
+	lane_fini(&s->lane);
 	rcu_free(s->lane.rcu);
 	free(s->ports);
 	free(s);
