@@ -236,7 +236,7 @@ best_table(struct filter_set *s, const struct node *n, const uint32_t *length, u
 	for (uint32_t i = 0; i < s->n_tables; i++) {
 		struct table *t = &s->table[i];
 		uint64_t beyond = 0;
-		uint32_t b;
+		uint32_t b = 0;
 
 		for (uint32_t k = 0; k < FILTER_KEY_WORDS; k++)
 			beyond |= t->mask.w[k] & ~n->mask.w[k];
@@ -314,7 +314,7 @@ fill_tables(struct filter_set *s, const struct filter_rule *rules)
 	table_of(s, &none); /* for rules that no other table can hold */
 	for (uint32_t i = s->n; i-- > 0 && r == 0;) {
 		struct table *t;
-		uint32_t b;
+		uint32_t b = 0;
 
 		rule_to_node(&rules[i], &s->node[i]);
 		t = choose_table(s, &rules[i], i, length, &b);

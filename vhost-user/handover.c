@@ -351,9 +351,10 @@ handover_take(const struct handover_ops *ops, void *sw, int sock, uint32_t *ret_
 
 	if (!own)
 		return err_sys(e, ENOMEM, "hand-over");
-	r = take_make(&t, e) ? 0 : -e->code;
-	if (r == 0)
+	if (take_make(&t, e))
 		r = exchange(ops, sw, sock, &t, own, ret_ports, ret_us, e);
+	else
+		r = -e->code;
 	if (r < 0)
 		refuse(sock, e);
 	take_free(&t);
