@@ -43,7 +43,8 @@ static void run_step(struct switchd_change *c);
 static bool
 is_other(const struct port_cfg *a, const struct port_cfg *b)
 {
-	if (a->kind != b->kind || strcmp(a->socket, b->socket) != 0 || a->queues != b->queues ||
+	if (a->kind != b->kind || strcmp(a->network, b->network) != 0 ||
+	    strcmp(a->socket, b->socket) != 0 || a->queues != b->queues ||
 	    a->bond_mode != b->bond_mode || memcmp(a->device, b->device, sizeof(a->device)) != 0)
 		return true;
 	/* Both grew from zeroes; a difference in padding would only cost a new port.

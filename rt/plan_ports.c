@@ -180,7 +180,6 @@ static void
 add_networks(const struct plan *plan, size_t dev, struct port_cfg *c)
 {
 	const struct site *s = plan->site;
-	const struct site_device *d = &s->host.devices[dev];
 	bool tagged = false;
 
 	c->mtu = 0;
@@ -189,7 +188,6 @@ add_networks(const struct plan *plan, size_t dev, struct port_cfg *c)
 
 		if (!n->has_uplink || n->uplink != dev)
 			continue;
-		snprintf(c->network, sizeof(c->network), "%s", c->network[0] ? d->name : n->name);
 		add_vlan(c, n->vlan);
 		tagged |= n->vlan != VLAN_NONE;
 		if (n->native)
@@ -202,8 +200,6 @@ add_networks(const struct plan *plan, size_t dev, struct port_cfg *c)
 		c->vlan_mode = PORT_TRUNK;
 		add_port_vlans(plan, c);
 	}
-	if (!c->network[0])
-		snprintf(c->network, sizeof(c->network), "%s", d->name);
 	if (!c->mtu)
 		c->mtu = 1500;
 	if (!c->mac_age_s)
@@ -219,6 +215,8 @@ fill_uplink(struct plan *plan, size_t dev)
 
 	*port = (struct plan_port){.vnf = PLAN_UPLINK, .interface = dev};
 	snprintf(c->name, sizeof(c->name), "%s", d->name);
+	/* Its own, whichever networks come and go. */
+	snprintf(c->network, sizeof(c->network), "%s", d->name);
 	snprintf(c->segment, sizeof(c->segment), "%s", d->name);
 	c->queues = 1;
 	c->any_mac = c->any_ip = 1;

@@ -100,9 +100,14 @@ ask much-is-there 0 'staticMacs  *02:00:00:00:09:09' switch show a/x
 grows much-lets-frames-pass b/x txPackets
 cp "$work/site.yaml" "$work/keep.yaml"
 sed 's/vlan: 7/vlan: 4095/' "$work/site.yaml" >"$work/bad.yaml"
+applied=$(grep -c 'corelane: applied' "$work/err")
 kill -HUP "$pid"
 await_err() { for _ in $(seq 100); do grep -q -e "$1" "$work/err" && return 0; sleep 0.1; done; return 1; }
-if await_err 'applied: [0-9]* changes applied'; then
+for _ in $(seq 100); do
+	[ "$(grep -c 'corelane: applied' "$work/err")" -gt "$applied" ] && break
+	sleep 0.1
+done
+if [ "$(grep -c 'corelane: applied' "$work/err")" -gt "$applied" ]; then
 	echo "ok sighup-reads-again"
 else
 	complain sighup-reads-again "$(tail -n 2 "$work/err")"
