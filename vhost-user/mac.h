@@ -31,6 +31,7 @@ struct mac_bucket {
 	_Atomic uint32_t until[MAC_WAYS]; /* coarse second up to which it is believed */
 } __attribute__((aligned(64)));
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): cache lines by writer */
 struct mac_table {
 	struct mac_bucket *bucket;
 	uint32_t mask; /* buckets - 1 */

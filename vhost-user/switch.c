@@ -19,6 +19,7 @@ list_of(struct lane_switch *sw, uint32_t lane)
 
 	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++)
 		n += sw->fwd.slot[i] && sw->fwd.slot[i]->lane == lane;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it holds */
 	list = malloc(sizeof(*list) + n * sizeof(list->port[0]));
 	if (!list)
 		return NULL;

@@ -124,13 +124,13 @@ switch_ask(void *arg, const struct switch_req *req, ctl_reply_fn reply, void *cl
 	}
 	if (req->port.name[0] != '\0')
 		p = switch_find(sw, req->port.name);
-	if (!p && (req->port.name[0] != '\0' || req->op == SWITCH_OP_MOVE)) {
-		err_set(&e, ENOENT, "port %s: no such port", req->port.name);
-	} else if (req->op == SWITCH_OP_MACS) {
+	if (req->op == SWITCH_OP_MACS && (p || req->port.name[0] == '\0')) {
 		macs(sw, req, p, reply, client);
 		return;
-	} else {
-		move(sw, p, req->arg, &e);
 	}
+	if (!p)
+		err_set(&e, ENOENT, "port %s: no such port", req->port.name);
+	else
+		move(sw, p, req->arg, &e);
 	ctl_answer(&r, &e, reply, client);
 }

@@ -46,33 +46,32 @@ free_port(struct lane_switch *sw, struct swport *p)
 	free(p);
 }
 
-static int
-make_port(struct lane_switch *sw, const struct port_cfg *cfg, int slot, struct swport **ret,
-	  struct err *e)
+/* NULL with words in @e. */
+static struct swport *
+make_port(struct lane_switch *sw, const struct port_cfg *cfg, int slot, struct err *e)
 {
 	struct swport *p = swport_make(cfg, new_ref(sw, slot), sw->n_lanes);
-	int r;
 
-	if (!p)
-		return err_sys(e, ENOMEM, "port %s", cfg->name);
-	r = domain_join(&sw->domains, cfg, NULL, &p->member, e);
-	if (r < 0) {
+	if (!p) {
+		err_sys(e, ENOMEM, "port %s", cfg->name);
+		return NULL;
+	}
+	if (domain_join(&sw->domains, cfg, NULL, &p->member, e) < 0) {
 		free(p);
-		return r;
+		return NULL;
 	}
 	swport_refresh(p);
 	p->lane = switch_choose_lane(sw, -1);
-	for (int i = 0; i < CHAIN_SIDES && r == 0; i++) {
+	for (int i = 0; i < CHAIN_SIDES; i++) {
 		const struct chain *c = NULL;
 
-		r = chain_make(p, (enum chain_side)i, NULL, &c, e);
+		if (chain_make(p, (enum chain_side)i, NULL, &c, e) < 0) {
+			free_port(sw, p);
+			return NULL;
+		}
 		p->chain[i] = c;
 	}
-	if (r < 0)
-		free_port(sw, p);
-	else
-		*ret = p;
-	return r;
+	return p;
 }
 
 /* Takes the port from the lanes; without memory for new lists they forget it one by one. */
@@ -105,7 +104,7 @@ add(void *arg, const struct port_cfg *cfg, struct err *e)
 {
 	struct lane_switch *sw = arg;
 	int slot = free_slot(sw);
-	struct swport *p = NULL;
+	struct swport *p;
 	int r;
 
 	if (switch_find(sw, cfg->name))
@@ -116,10 +115,11 @@ add(void *arg, const struct port_cfg *cfg, struct err *e)
 	r = watch_check(sw, cfg, e);
 	if (r == 0 && cfg->kind != PORT_VHOST)
 		r = uplink_check(cfg, e);
-	if (r == 0)
-		r = make_port(sw, cfg, slot, &p, e);
 	if (r < 0)
 		return r;
+	p = make_port(sw, cfg, slot, e);
+	if (!p)
+		return -e->code;
 	r = fwd_add(&sw->fwd, p, e);
 	if (r < 0)
 		goto withdraw;
