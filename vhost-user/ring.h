@@ -87,7 +87,7 @@ struct ring {
 	uint16_t seen; /* split: avail->idx as read last */
 	uint16_t n_taken;
 	struct ring_taken taken[PKT_BURST];
-	uint64_t calls;
+	uint64_t calls, kicked; /* eventfds written; found written */
 };
 
 /* What one call needs beside the ring. */

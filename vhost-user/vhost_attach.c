@@ -114,9 +114,9 @@ look_at_memory(struct swport *p, int vid)
 	return good;
 }
 
-/* A write to it must never make a lane wait, whatever a front end gave us. */
+/* An eventfd, it should be: it must never make a lane wait, whatever a front end gave us. */
 static int
-call_fd(int fd)
+event_fd(int fd)
 {
 	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
 
@@ -154,8 +154,8 @@ look_at_ring(struct swport *p, int vid, uint16_t i, uint64_t features)
 	s.avail = v.avail;
 	s.used = v.used;
 	s.size = v.size;
-	s.kick_fd = v.kickfd < 0 ? -1 : v.kickfd;
-	s.call_fd = call_fd(v.callfd);
+	s.kick_fd = event_fd(v.kickfd);
+	s.call_fd = event_fd(v.callfd);
 	if (a->inflight && rte_vhost_get_vhost_ring_inflight(vid, i, &inflight) == 0)
 		s.inflight = (struct ring_inflight *)inflight.inflight_packed;
 	s.resume = !(a->known & 1u << i);

@@ -266,6 +266,40 @@ check_reconnect(struct world *w)
 	}
 }
 
+static double
+slept_ms(struct world *w)
+{
+	struct switch_reply r = world_op(w, SWITCH_OP_LANES, "");
+
+	require(r.head.size && r.error == 0, "lanes: %s", r.text);
+	return (double)r.lane.slept_ns / 1e6;
+}
+
+/* Guests that have kicked a sleeping switch do not keep it awake. */
+static void
+check_sleep(struct world *w)
+{
+	struct world second = {.program = w->program, .packed = w->packed, .lanes = true};
+	double before, slept;
+
+	require(world_start(&second), "a second switch does not start");
+	guests(&second, 2);
+	introduce(&second, 2);
+	for (int i = 0; i < 20; i++) {
+		usleep(2000); /* asleep by then, so both guests kick */
+		send_from(&second, 0, 60, 1, 2);
+		expect_frame(&second.guest[1], frame, 60);
+		send_from(&second, 1, 60, 2, 1);
+		expect_frame(&second.guest[0], frame, 60);
+	}
+	require(second.guest[0].port.ring[1].kicks > 0, "nobody had to kick");
+	before = slept_ms(&second);
+	usleep(500000);
+	slept = slept_ms(&second) - before;
+	require(slept > 150, "it slept for %.1f of 500 ms", slept);
+	world_stop(&second);
+}
+
 static void
 check_signals(struct world *w)
 {
@@ -311,6 +345,7 @@ static const struct scenario scenarios[] = {
 	{"memory-in-flight", check_memory_in_flight},
 	{"rings-in-flight", check_rings_in_flight},
 	{"half-open", check_half_open},
+	{"sleep", check_sleep},
 	{"signals", check_signals},
 };
 
