@@ -184,6 +184,10 @@ revive(struct steady *s, struct err *e)
 		if (!vhost_gone(&l->port[i].vhost))
 			continue;
 		r = port_resume(&l->port[i], 5000, e);
+		if (r == -ECONNRESET) {
+			*e = (struct err){0};
+			continue; /* a connection that was given up while it waited: another follows */
+		}
 		if (r < 0)
 			return r;
 		s->resumes++;
