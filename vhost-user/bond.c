@@ -116,13 +116,9 @@ bond_watch(struct eth_dev *d)
 	bool backup = rte_eth_bond_mode_get(d->id) == BONDING_MODE_ACTIVE_BACKUP;
 	uint32_t up = 0, first;
 
-	for (int i = 0; i < d->members; i++) {
-		struct rte_eth_link link = {0};
-
-		if (rte_eth_link_get_nowait(d->member[i], &link) == 0 && link.link_status &&
-		    (backup || agreed(d, i)))
+	for (int i = 0; i < d->members; i++)
+		if (eth_dev_link(d->member[i]) && (backup || agreed(d, i)))
 			up |= 1u << i;
-	}
 	if (backup && up && !(up & 1u << d->primary)) {
 		first = (uint32_t)__builtin_ctz(up);
 		if (rte_eth_bond_primary_set(d->id, d->member[first]) == 0)

@@ -17,8 +17,8 @@ int bond_make(struct eth_dev *d, const struct port_cfg *cfg, uint32_t number, st
 void bond_free(struct eth_dev *d);
 
 /*
- * Looks at the members' links: each BOND_LINK_MS. Not every driver tells net_bond of them (net_tap says
- * that it does, and does not), so active-backup is steered from here: a member stays in use as long as
+ * Looks at the members' links: each BOND_LINK_MS. Not every driver tells net_bond of them (net_af_packet
+ * does not), so active-backup is steered from here: a member stays in use as long as
  * its link is up. Returns the bits of the members that can carry frames now; 0: none.
  */
 uint32_t bond_watch(struct eth_dev *d);

@@ -267,6 +267,22 @@ mtu_of(const struct rte_eth_dev_info *info)
 	return (uint16_t)mtu;
 }
 
+/* An ioctl on the kernel's interface that a device is made of. */
+static int
+ask_kernel(const struct rte_eth_dev_info *info, unsigned long request, struct ifreq *req)
+{
+	int fd, r;
+
+	if (!info->if_index || !if_indextoname(info->if_index, req->ifr_name))
+		return -EINVAL;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	r = ioctl(fd, request, req) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
 /*
  * What a driver says of frames is not always so: net_af_packet claims 1,518 bytes whatever its ring was
  * made for. There it is the kernel's interface that counts.
@@ -277,7 +293,7 @@ set_mtu(uint16_t id, uint16_t mtu)
 	struct ifreq req = {0};
 	struct rte_eth_dev_info info;
 	uint16_t has = 0;
-	int r = rte_eth_dev_get_mtu(id, &has), fd;
+	int r = rte_eth_dev_get_mtu(id, &has);
 
 	if (r == 0 && has == mtu)
 		return 0;
@@ -286,15 +302,10 @@ set_mtu(uint16_t id, uint16_t mtu)
 		r = rte_eth_dev_set_mtu(id, mtu);
 		return r == -ENOTSUP && has >= mtu ? 0 : r;
 	}
-	if (r < 0 || !if_indextoname(info.if_index, req.ifr_name))
-		return -EINVAL;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	req.ifr_mtu = mtu;
-	r = ioctl(fd, SIOCSIFMTU, &req) < 0 ? -errno : 0;
-	close(fd);
-	return r;
+	return ask_kernel(&info, SIOCSIFMTU, &req);
 }
 
 /* What not every driver can: then the device is as it is. */
@@ -370,7 +381,6 @@ eth_dev_start(struct eth_dev *d, const char *name, uint16_t mtu, struct err *e)
 	if (mtu > takes && strcmp(info.driver_name, "net_af_packet") != 0)
 		return err_set(e, EINVAL, "mtu %u: the device takes at most %u", mtu, takes);
 	d->queues = (uint16_t)MIN_OF(d->queues, MIN_OF(info.max_rx_queues, info.max_tx_queues));
-	d->has_link = *info.dev_flags & RTE_ETH_DEV_INTR_LSC;
 	conf = make_conf(d, &info, mtu);
 	conf.rxmode.mtu = MIN_OF(mtu, takes);
 	r = make_pool(d, name, info.driver_name, node, e);
@@ -396,6 +406,22 @@ eth_dev_stop(struct eth_dev *d)
 	if (d->started)
 		rte_eth_dev_stop(d->id);
 	d->started = false;
+}
+
+bool
+eth_dev_link(uint16_t id)
+{
+	const short up = IFF_UP | IFF_RUNNING;
+	struct rte_eth_link link = {0};
+	struct rte_eth_dev_info info;
+	struct ifreq req = {0};
+
+	if (rte_eth_dev_info_get(id, &info) < 0)
+		return false;
+	/* these two say that it is up as long as they run */
+	if (strncmp(info.driver_name, "net_af_", 7) == 0)
+		return ask_kernel(&info, SIOCGIFFLAGS, &req) == 0 && (req.ifr_flags & up) == up;
+	return rte_eth_link_get_nowait(id, &link) == 0 && link.link_status;
 }
 
 uint64_t

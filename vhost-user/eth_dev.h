@@ -22,7 +22,6 @@ struct eth_dev {
 	uint16_t queues;  /* pairs */
 	uint32_t room;    /* bytes of a buffer for a frame */
 	bool chains_out;  /* takes frames in several buffers */
-	bool has_link;    /* its link state means something */
 	bool started;     /* between eth_dev_start() and eth_dev_stop() */
 	uint8_t mac[6];   /* the device's own address */
 	uint16_t members; /* of a bond */
@@ -74,6 +73,9 @@ void eth_pools_sweep(struct eth_pools *pools);
 
 /* Whether two texts name the same device. */
 bool eth_dev_same(const char *a, const char *b);
+
+/* Whether its link is up now. */
+bool eth_dev_link(uint16_t id);
 
 /* Frames that it lost before we saw them. */
 uint64_t eth_dev_missed(const struct eth_dev *d);

@@ -29,6 +29,13 @@ check_devices(const struct port_cfg *cfg, struct err *e)
 	if (cfg->kind == PORT_BOND && cfg->bond_mode > BOND_LACP)
 		return err_set(e, EINVAL, "port %s: no such bond mode: %u", cfg->name,
 			       cfg->bond_mode);
+	/* net_tap of DPDK 24.11 crashes when its port leaves a bond */
+	for (int i = 0; cfg->kind == PORT_BOND && i < n; i++)
+		if (strncmp(cfg->device[i], "net_tap", 7) == 0)
+			return err_set(e, EINVAL,
+				       "port %s: device %s: a tap cannot be in a bond; bond the "
+				       "devices that lead outside",
+				       cfg->name, cfg->device[i]);
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < i; k++)
 			if (eth_dev_same(cfg->device[i], cfg->device[k]))

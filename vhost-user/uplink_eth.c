@@ -165,14 +165,6 @@ uplink_tunnels(struct uplinks *u, struct uplink *l)
 	return 0;
 }
 
-static bool
-link_now(const struct uplink *l)
-{
-	struct rte_eth_link link = {0};
-
-	return rte_eth_link_get_nowait(l->eth->dev.id, &link) == 0 && link.link_status;
-}
-
 /* What has changed since it was told last. */
 static void
 note_members(struct uplink *l, uint32_t active)
@@ -192,13 +184,12 @@ note_members(struct uplink *l, uint32_t active)
 void
 uplink_eth_link(struct uplink *l, bool first)
 {
-	bool link;
+	bool link = eth_dev_link(l->eth->dev.id);
 
+	/* a bond takes nothing before it has looked at its members itself */
 	if (l->eth->dev.members) {
 		note_members(l, bond_watch(&l->eth->dev));
-		link = l->active != 0;
-	} else {
-		link = link_now(l);
+		link = link && l->active;
 	}
 	if (link == l->link && !first)
 		return;
