@@ -7,3 +7,11 @@ if(TARGET switch_core)
 	target_sources(test_switch_rcu PRIVATE ${CMAKE_SOURCE_DIR}/vhost-user/rcu.c
 		${CMAKE_SOURCE_DIR}/vhost-user/quickstart.c)
 endif()
+
+# What tests/integration/switch_lanes.sh runs.
+if(TARGET load)
+	add_executable(switch_lanes integration/switch_lanes.c integration/switch_scenario.c
+		integration/switch_world.c)
+	target_link_libraries(switch_lanes PRIVATE load)
+	set_target_properties(switch_lanes PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endif()
