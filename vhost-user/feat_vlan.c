@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "vhost-user/domain.h"
 #include "vhost-user/lane.h"
 #include "vhost-user/trace.h"
 
-#define TAG_LEN     4
-#define HEADER_LEN  14
-#define ADDRESSES   12
-#define VID_MASK    0xfff
-#define VLAN_IDS    4096
-#define PCP_SHIFT   5 /* in the first byte of a TCI */
-#define NEEDS_CSUM  VIRTIO_NET_HDR_F_NEEDS_CSUM
-#define NO_SEGMENTS VIRTIO_NET_HDR_GSO_NONE
+#define TAG_LEN    4
+#define HEADER_LEN 14
+#define ADDRESSES  12
+#define VID_MASK   0xfff
+#define VLAN_IDS   4096
+#define PCP_SHIFT  5 /* in the first byte of a TCI */
+#define NEEDS_CSUM VIRTIO_NET_HDR_F_NEEDS_CSUM
 
 /* A copy, so that it stands and falls with its chain. */
 struct vlan_state {
@@ -50,20 +50,22 @@ tci_of(const struct pkt *pkt)
 	return (uint16_t)(pkt->head[VLAN_TCI_AT] << 8 | pkt->head[VLAN_TCI_AT + 1]);
 }
 
-/* What the offloads say is counted from the frame's first byte. */
+/*
+ * What the offloads say is counted from the frame's first byte. False: there is a checksum inside the
+ * tag. How long the headers are is a hint (virtio 1.2, 5.1.6.2) and may be anything.
+ */
 static bool
-cut_offload(struct pkt *pkt)
+shift_offload(struct pkt *pkt, int by)
 {
 	struct virtio_net_hdr *h = &pkt->off;
+	int start = h->csum_start + by, headers = h->hdr_len + by;
 
 	if (!(pkt->flags & PKT_OFFLOAD))
 		return true;
-	if ((h->flags & NEEDS_CSUM) && h->csum_start < HEADER_LEN + TAG_LEN)
+	if ((h->flags & NEEDS_CSUM) && start < HEADER_LEN)
 		return false;
-	if (h->gso_type != NO_SEGMENTS && h->hdr_len < HEADER_LEN + TAG_LEN)
-		return false;
-	h->csum_start = (uint16_t)(h->csum_start - (h->flags & NEEDS_CSUM ? TAG_LEN : 0));
-	h->hdr_len = (uint16_t)(h->gso_type != NO_SEGMENTS ? h->hdr_len - TAG_LEN : 0);
+	h->csum_start = (uint16_t)MAX_OF(start, 0);
+	h->hdr_len = (uint16_t)MIN_OF(MAX_OF(headers, 0), UINT16_MAX);
 	return true;
 }
 
@@ -100,7 +102,7 @@ classify(const struct vlan_state *s, const struct domains *ds, struct pkt *pkt)
 	id = s->of[tci & VID_MASK];
 	if (id == 0 || domain_tag(ds, id) >> 16 != type)
 		return 1 + DROP_VLAN;
-	if (!cut_offload(pkt))
+	if (!shift_offload(pkt, -TAG_LEN))
 		return 1 + DROP_OFFLOAD;
 	cut_tag(pkt, tci);
 	pkt->domain = id;
@@ -162,12 +164,7 @@ push_tag(struct pkt *pkt, uint32_t tag)
 	pkt->head_len += TAG_LEN;
 	pkt->len += TAG_LEN;
 	put_tci(pkt, tag, pcp);
-	if (!(pkt->flags & PKT_OFFLOAD))
-		return;
-	if (pkt->off.flags & NEEDS_CSUM)
-		pkt->off.csum_start += TAG_LEN;
-	if (pkt->off.gso_type != NO_SEGMENTS)
-		pkt->off.hdr_len += TAG_LEN;
+	shift_offload(pkt, TAG_LEN);
 }
 
 /*

@@ -297,23 +297,26 @@ test_offload(void **state)
 	static struct test_burst t;
 
 	test_lane.domains = &ds;
-	for (uint16_t start = 0; start < 40; start++) {
+	for (uint16_t start = 0; start < 80; start++) {
+		uint16_t hint = start % 2 ? 58 : 2; /* of the headers' length */
+
 		burst_begin(&t, p);
 		burst_add(&t, frame, sizeof(frame), PKT_DEEP);
 		t.pkt[0].flags = PKT_OFFLOAD;
 		t.pkt[0].off = off;
 		t.pkt[0].off.csum_start = start;
+		t.pkt[0].off.hdr_len = hint;
 		t.pkt[0].mbuf = (void *)frame;
 		assert_int_equal(one(in, p, &t), start < 18 ? DROP_OFFLOAD : NO_DROP);
 		if (start < 18)
 			continue;
 		assert_int_equal(t.pkt[0].off.csum_start, start - 4);
-		assert_int_equal(t.pkt[0].off.hdr_len, 54);
+		assert_int_equal(t.pkt[0].off.hdr_len, start % 2 ? 54 : 0);
 		assert_int_equal(t.pkt[0].pcp, 5);
 		assert_null(t.pkt[0].mbuf);
 		assert_int_equal(one(out, p, &t), NO_DROP);
 		assert_int_equal(t.pkt[0].off.csum_start, start);
-		assert_int_equal(t.pkt[0].off.hdr_len, 58);
+		assert_int_equal(t.pkt[0].off.hdr_len, start % 2 ? 58 : 4);
 		assert_memory_equal(t.pkt[0].head, frame, 18);
 		assert_int_equal(t.pkt[0].len, sizeof(frame));
 	}
