@@ -155,6 +155,7 @@ on_ready(int vid)
 		return -1;
 	atomic_fetch_add_explicit(&p->connects, 1, memory_order_relaxed);
 	atomic_store_explicit(&p->vid, vid, memory_order_release);
+	p->node = rte_vhost_get_numa_node(vid); /* -1: unknown; balance.c places it */
 	if (reg.library)
 		library_ready(p, vid);
 	else

@@ -32,6 +32,10 @@ expect missing-value 2 'value is missing' --control "$dir/s" --cpu
 expect stray-word 2 'unexpected argument: now' --cpu "$cpu" --control "$dir/s" now
 expect bad-number 2 'not a number from 0 to' --cpu 1x --control "$dir/s"
 expect bad-list 2 'not a CPU list' --cpu "$cpu" --housekeeping 3-1 --control "$dir/s"
+expect bad-lanes 2 'not a CPU list like' --cpus 3-1 --control "$dir/s"
+expect too-many-lanes 2 'more than 16 forwarding threads' --cpus 0-16 --control "$dir/s"
+expect idle-without-unit 2 'neither off nor a time' --cpu "$cpu" --idle 5 --control "$dir/s"
+expect idle-too-long 2 'neither off nor a time' --cpu "$cpu" --idle 2s --control "$dir/s"
 expect small-table 2 'not a number from 64' --cpu "$cpu" --control "$dir/s" --mac-table 1
 expect whose-rings 2 'neither own nor library' --cpu "$cpu" --control "$dir/s" --rings mine
 expect no-such-cpu 4 'CPU 1023' --cpu 1023 --control "$dir/s" --memory 32

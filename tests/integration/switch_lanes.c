@@ -89,6 +89,9 @@ check_refusals(struct world *w)
 	r = move(w, &w->guest[0], 2);
 	require(r.error && strstr(r.text, "has 2"), "moved to a thread that is not there: %s",
 		r.text);
+	w->guest[0].cfg.queues = 2;
+	r = world_call(w, &(struct switch_req){.op = SWITCH_OP_SET, .port = w->guest[0].cfg});
+	require(r.error && strstr(r.text, "cannot change"), "queues changed: %s", r.text);
 	guest_plan(w, 1);
 	r = move(w, &w->guest[1], 0);
 	require(r.error && strstr(r.text, "no such port"), "moved what is not there: %s", r.text);
