@@ -108,7 +108,7 @@ frame_write(uint8_t *to, uint16_t hlen, const struct pkt *p)
 	} else {
 		memcpy(to, &h, hlen);
 		to += hlen;
-		memcpy(to, p->head, p->head_len);
+		copy_bytes(to, p->head, p->head_len); /* from a device, or deep */
 	}
 	to += p->head_len;
 	if (likely_(p->body_len))

@@ -228,6 +228,20 @@ receive(struct world *w)
 	assert_false(w->rx.confused);
 }
 
+/* A frame as a chain of features leaves it, or as a device gives it: a head of any length. */
+static void
+deepen(struct world *w, struct pkt *p, uint32_t i)
+{
+	static uint8_t flat[PKT_BURST][FRAME];
+
+	pkt_copy(p, flat[i]);
+	p->head = flat[i];
+	p->head_len = (uint16_t)MIN_OF(p->len, 1 + draw(w, 200));
+	p->body = flat[i] + p->head_len;
+	p->body_len = p->len - p->head_len;
+	p->n_more = 0;
+}
+
 /* One burst from tx to rx. */
 static void
 forward(struct world *w)
@@ -252,6 +266,8 @@ forward(struct world *w)
 		pkt_copy(&pkt[i], bytes);
 		assert_memory_equal(bytes, w->sent[k], pkt[i].len);
 		all[i] = &pkt[i];
+		if (draw(w, 3) == 0)
+			deepen(w, &pkt[i], i);
 	}
 	w->n_seen += n;
 	for (done = 0; done < n;) {
