@@ -16,7 +16,7 @@ up() { # NAME: both probes meet
 	kids=$(children)
 }
 
-for sig in INT TERM HUP; do
+for sig in INT TERM; do
 	up "sig$sig" || continue
 	kill -$sig "$pid"
 	finish 10
