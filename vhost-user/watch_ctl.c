@@ -451,6 +451,11 @@ watch_refresh(struct lane_switch *sw)
 void
 watch_remove(struct lane_switch *sw, struct swport *p)
 {
+	struct capture_result res;
+	struct err e = {0};
+
+	if (p->watch && p->watch->capture && capture_finish(p->watch->capture, &res, &e) < 0)
+		log_warn("port %s: %s", p->cfg.name, e.text);
 	snoop_forget(sw->lane[0].snoop, p->ref);
 	watch_free(p);
 }

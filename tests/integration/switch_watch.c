@@ -238,6 +238,17 @@ check_capture(struct world *w)
 		r.text);
 	watch_refused(watch_ask_one(w, SWITCH_OP_RELEASE, "a", 0, 0, -1), ENOENT,
 		      "not being captured");
+	/* a port that goes leaves a whole file */
+	fd = memfd_create("capture", MFD_CLOEXEC);
+	r = watch_ask_one(w, SWITCH_OP_CAPTURE, "b", 0, 0, fd);
+	require(r.error == 0, "%s", r.text);
+	for (int i = 0; i < 5; i++) {
+		send_from(w, 0, 100, 1, 2);
+		expect_frame(&w->guest[1], frame, 100);
+	}
+	require(world_op(w, SWITCH_OP_REMOVE, "b").error == 0, "removing b");
+	require(lseek(fd, 0, SEEK_END) == 24 + 5 * (16 + 100), "its file has another size");
+	close(fd);
 }
 
 /* Collects what is told until the trace says that it is over. */
