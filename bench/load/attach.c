@@ -61,7 +61,7 @@ base_of(const struct attach *a, const struct ring *r)
 	/* Packed: index 0 and wrap counter 1, for both halves ("VRING_BASE" in the specification). */
 	if (a->fresh)
 		return r->packed ? 0x80008000u : 0;
-	return ring_base(r);
+	return ring_left_at(r);
 }
 
 static int

@@ -91,7 +91,7 @@ packed_base(const struct ring *r)
 }
 
 uint32_t
-ring_base(const struct ring *r)
+ring_left_at(const struct ring *r)
 {
 	return r->packed ? packed_base(r) : __atomic_load_n(&r->vr.used->idx, __ATOMIC_ACQUIRE);
 }

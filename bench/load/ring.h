@@ -62,7 +62,7 @@ void ring_addresses(const struct ring *r, uint64_t *ret_desc, uint64_t *ret_driv
  * How far the device came, by what it gave back: for VHOST_USER_SET_VRING_BASE when it died. Right for
  * one that works in order, which all of them are here.
  */
-uint32_t ring_base(const struct ring *r);
+uint32_t ring_left_at(const struct ring *r);
 
 /* Wakes a device that has not asked to be left alone. Called after ring_put(). */
 void ring_kick(struct ring *r);

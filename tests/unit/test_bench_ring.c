@@ -111,6 +111,7 @@ exchange(bool packed, bool receive)
 	struct ring_done done[SIZE];
 	uint16_t free[SIZE], held[SIZE];
 	unsigned int n_free = SIZE, n_held = 0, total = 0;
+	uint32_t half;
 
 	for (uint16_t i = 0; i < SIZE; i++)
 		free[i] = r.free[i];
@@ -128,6 +129,9 @@ exchange(bool packed, bool receive)
 			device_return(&d, held[pick], held[pick] + 1000u);
 			held[pick] = held[--n_held];
 		}
+		/* where the next device would go on, whatever of it was taken back yet */
+		half = packed ? d.used | (d.used_wrap ? 0x8000u : 0) : d.used;
+		assert_int_equal(ring_left_at(&r), packed ? half | half << 16 : half);
 		n = ring_take(&r, done, 1 + below(4), 1 + below(SIZE));
 		for (unsigned int i = 0; i < n; i++) {
 			assert_int_equal(done[i].len, done[i].id + 1000u);
@@ -204,6 +208,20 @@ test_index_jump_breaks_the_ring(void **state)
 	assert_true(r.broken);
 }
 
+/* A device that died before it wrote the first mark of a batch: it is still at that one. */
+static void
+test_a_batch_that_was_not_finished(void **state)
+{
+	struct device d = start(true, false);
+
+	ring_put(&r, r.free, 6, 60);
+	device_return(&d, 0, 0);
+	device_return(&d, 1, 0);
+	r.desc[1].flags = 1u << VRING_PACKED_DESC_F_AVAIL; /* not used after all */
+	device_return(&d, 2, 0);
+	assert_int_equal(ring_left_at(&r), 0x80018001u);
+}
+
 int
 main(void)
 {
@@ -213,6 +231,7 @@ main(void)
 		cmocka_unit_test(test_at_least),
 		cmocka_unit_test(test_lies_break_the_ring),
 		cmocka_unit_test(test_index_jump_breaks_the_ring),
+		cmocka_unit_test(test_a_batch_that_was_not_finished),
 	};
 
 	return cmocka_run_group_tests_name("bench_ring", tests, NULL, NULL);
