@@ -143,8 +143,8 @@ mac_in_bucket(struct mac_bucket *b, uint64_t key, struct mac_found *ret)
 {
 	uint32_t way = mac_way(b, key);
 
-	/* acquire: what belongs to the key is not read before it; pairs with the stores in mac.c */
-	atomic_thread_fence(memory_order_acquire);
+	/* what belongs to the key is not read before it: the compiler is told, and x86 does not do so */
+	atomic_signal_fence(memory_order_acquire);
 	if (way == 0)
 		return false;
 	ret->bucket = b;
