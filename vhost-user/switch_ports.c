@@ -231,6 +231,8 @@ set(void *arg, const struct port_cfg *cfg, struct err *e)
 	r = fwd_change(&sw->fwd, p, &old, e);
 	if (r < 0)
 		goto free_chains;
+	/* nobody has the old lists in hand when a stage goes that put tags on their frames */
+	rcu_wait(sw->rcu);
 	switch_use_chains(sw, p, &chains);
 	domain_leave(&sw->domains, &old);
 	watch_refresh(sw);
