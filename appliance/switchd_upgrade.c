@@ -13,7 +13,8 @@
 #include "appliance/translate.h"
 #include "base/log.h"
 
-#define UPGRADE_S 30 /* from its start to the hand-over */
+#define UPGRADE_S     30  /* from its start to the hand-over */
+#define LAST_WORDS_MS 200 /* of a new one that ends */
 
 enum step {
 	STEP_TELL, /* the new switch hears of its ports */
@@ -27,6 +28,7 @@ struct switchd_upgrade {
 	struct switchd *s;
 	enum step step;
 	struct switchd next; /* the new switch: env, child, link and ports (the old one's) */
+	bool old_refused;    /* the old one will not hand over */
 	size_t waiting;      /* answers about its ports */
 	int pair[2];         /* what the two switches talk over; -1 */
 	struct evtimer timer;
@@ -183,10 +185,14 @@ on_given(void *arg, const struct switch_reply *reply)
 
 	if (!reply || u->step != STEP_GIVE)
 		return;
-	if (reply->error)
-		end_soon(u, words_of(reply));
-	else
+	if (!reply->error) {
 		u->step = STEP_OVER;
+		return;
+	}
+	/* Perhaps because the new one has just died: its end, a moment later, says more. */
+	end_soon(u, words_of(reply));
+	u->old_refused = true;
+	evloop_timer(u->s->env->loop, &u->timer, LAST_WORDS_MS, on_end, u);
 }
 
 /* Two answers: its connections are set up; it has taken over. */
@@ -256,7 +262,7 @@ on_next_child(void *arg, uint32_t events)
 	(void)events;
 	child_reap(&u->next.child, &status);
 	u->serves = false;
-	if (u->step != STEP_END)
+	if (u->step != STEP_END || u->old_refused)
 		snprintf(u->words, sizeof(u->words), "the new switch ended; its log says why");
 	give_up(u);
 }
