@@ -66,6 +66,8 @@ static const struct golden cases[] = {
 	{"uplinks-not-known", "pack:1 l3:1 core:8 pu:2", "uplinks", false, false},
 	{"uplinks-no-room-refused", "l3:1 core:4 pu:1", "uplinks", false, false},
 	{"lanes-pinned", "pack:2 numa:1 l3:1 core:8 pu:1", "lanes", false, false},
+	{"lanes-do-not-fit-overlap", "core:2 pu:1", "lanes-overlap", false, false},
+	{"lanes-fit", "core:8 pu:1", "lanes-overlap", true, false},
 	{"lanes-not-there-refused", "pack:1 numa:1 l3:1 core:8 pu:1", "lanes", false, false},
 	{"devices-one-node-refused", "pack:1 l3:1 core:16 pu:1", "devices", false, true},
 };
