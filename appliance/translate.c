@@ -13,7 +13,8 @@
 #define SWITCH_QUEUES_INCLUDED 24
 #define SWITCH_QUEUE_MIB       2
 /* Buffers in which an uplink's device receives. */
-#define SWITCH_UPLINK_MIB 8
+#define SWITCH_UPLINK_MIB 8 /* a queue */
+#define SWITCH_XDP_MIB    20
 
 static uint32_t
 nic_kind(const struct site_interface *i)
@@ -203,6 +204,15 @@ translate_port(const struct plan *plan, size_t vnf, size_t interface)
 	return NULL;
 }
 
+/* Its buffers: AF_XDP fills a ring of 2,048 before it begins, and keeps another behind it. */
+static unsigned int
+uplink_mib(const struct port_cfg *cfg)
+{
+	bool xdp = strncmp(cfg->device[0], "net_af_xdp", 10) == 0;
+
+	return cfg->queues * (xdp ? SWITCH_XDP_MIB : SWITCH_UPLINK_MIB);
+}
+
 unsigned int
 translate_switch_memory(const struct plan *plan)
 {
@@ -212,7 +222,7 @@ translate_switch_memory(const struct plan *plan)
 		if (plan->port[i].vnf != PLAN_UPLINK)
 			queues += plan->port[i].cfg.queues;
 		else if (plan->port[i].cfg.kind != PORT_VXLAN)
-			mib += SWITCH_UPLINK_MIB;
+			mib += uplink_mib(&plan->port[i].cfg);
 	if (queues > SWITCH_QUEUES_INCLUDED)
 		mib += SWITCH_QUEUE_MIB * (queues - SWITCH_QUEUES_INCLUDED);
 	return mib;
