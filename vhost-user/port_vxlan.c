@@ -324,10 +324,11 @@ vxlan_wake(struct vxlan_port *vp)
 {
 	const uint64_t one = 1;
 
-	/* seq_cst: after the frame is in the inbox; pairs with vxlan_watch() */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&vp->asleep, memory_order_relaxed) == 0 ||
-	    atomic_exchange_explicit(&vp->asleep, 0, memory_order_relaxed) == 0)
+	/*
+	 * A read that writes: seq_cst, after the frames are in the inbox; pairs with vxlan_watch(). Once a
+	 * burst.
+	 */
+	if (atomic_fetch_and_explicit(&vp->asleep, 0, memory_order_seq_cst) == 0)
 		return;
 	/* cannot be full: its lane reads what it was told */
 	if (write(vp->wake_fd, &one, sizeof(one)) < 0)

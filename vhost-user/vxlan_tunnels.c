@@ -40,17 +40,18 @@ eth_tunnels_make(struct vxlan_port *const *vp, uint32_t n)
 	return t;
 }
 
-static struct vxlan_port *
+/* Its index, or -1. */
+static int
 tunnel_of(const struct eth_tunnels *t, const struct vxlan_seen *seen)
 {
 	for (uint32_t at = slot_of(seen->vni); t->slot[at]; at = (at + 1) % TUNNEL_SLOTS) {
-		struct vxlan_port *vp = t->port[t->slot[at] - 1];
+		const struct vxlan_port *vp = t->port[t->slot[at] - 1];
 
 		if (vp->vni == seen->vni && vp->local == seen->target &&
 		    vp->udp_port == seen->udp_port)
-			return vp;
+			return t->slot[at] - 1;
 	}
-	return NULL;
+	return -1;
 }
 
 static int
@@ -92,31 +93,36 @@ parse(const struct eth_tunnels *t, const struct rte_mbuf *m, struct vxlan_seen *
 	return kind;
 }
 
-/* A frame to the device's own address: nobody's but a tunnel's. It is taken over. */
-static void
+/*
+ * A frame to the device's own address: nobody's but a tunnel's. It is taken over; returns the bit of the
+ * tunnel that got it.
+ */
+static uint64_t
 take_packet(const struct eth_tunnels *t, struct lane *lane, struct eth_port *ep, struct rte_mbuf *m)
 {
-	struct vxlan_seen seen;
 	struct vxlan_port *vp = NULL;
-	int peer = -1;
+	struct vxlan_seen seen;
+	int index = -1, peer = -1;
 
 	if (parse(t, m, &seen) == VXLAN_FRAME)
-		vp = tunnel_of(t, &seen);
-	if (vp)
+		index = tunnel_of(t, &seen);
+	if (index >= 0) {
+		vp = t->port[index];
 		peer = peer_of(vp, seen.source);
+	}
 	if (peer < 0 || !unwrap(m, &seen)) {
 		swport_drop(ep->port, lane, DROP_TUNNEL, 1);
 		rte_pktmbuf_free(m);
-		return;
+		return 0;
 	}
 	vxlan_learn(&vp->macs, mac_number(rte_pktmbuf_mtod_offset(m, const uint8_t *, 6)),
 		    (uint32_t)peer);
 	if (rte_ring_enqueue(vp->inbox, m) != 0) {
 		swport_drop(ep->port, lane, DROP_BUFFERS, 1);
 		rte_pktmbuf_free(m);
-		return;
+		return 0;
 	}
-	vxlan_wake(vp);
+	return UINT64_C(1) << index;
 }
 
 static void
@@ -165,7 +171,7 @@ uint32_t
 eth_tunnels_take(const struct eth_tunnels *t, struct lane *lane, struct eth_port *ep,
 		 struct rte_mbuf **m, uint32_t n)
 {
-	uint64_t ours = mac_number(ep->dev.mac);
+	uint64_t ours = mac_number(ep->dev.mac), got = 0;
 	uint32_t left = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -181,9 +187,11 @@ eth_tunnels_take(const struct eth_tunnels *t, struct lane *lane, struct eth_port
 		if (arp && hear_arp(t, ep, m[i]))
 			rte_pktmbuf_free(m[i]);
 		else if (to_us && !arp)
-			take_packet(t, lane, ep, m[i]);
+			got |= take_packet(t, lane, ep, m[i]);
 		else
 			m[left++] = m[i];
 	}
+	for (; got; got &= got - 1)
+		vxlan_wake(t->port[__builtin_ctzll(got)]);
 	return left;
 }
