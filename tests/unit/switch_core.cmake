@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The switch's forwarding threads.
 if(TARGET switch_core)
+	unit_test(switch_balance switch_core)
+	target_sources(test_switch_balance PRIVATE ${CMAKE_SOURCE_DIR}/vhost-user/balance.c)
 	unit_test(switch_declared switch_core)
 	unit_test(switch_pairs switch_core)
 	unit_test(switch_rcu base switch_dpdk Threads::Threads)
