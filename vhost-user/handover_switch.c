@@ -16,7 +16,7 @@
 _Static_assert(HANDOVER_RINGS_MAX == VHOST_RINGS, "one number for the rings of a port");
 _Static_assert(HANDOVER_PORTS_MAX == SWITCH_PORTS_MAX, "one number of ports");
 
-#define STAGE_MS 3000 /* for front ends to set the new connections up */
+#define STAGE_MS 5000 /* for front ends to set the new connections up */
 
 static struct swport *
 port_in(const struct lane_switch *sw, uint32_t slot)
