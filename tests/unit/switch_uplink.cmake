@@ -14,8 +14,10 @@ if(TARGET load)
 endif()
 if(TARGET switch_core AND TARGET switch_dpdk)
 	set(path ${CMAKE_SOURCE_DIR}/vhost-user)
-	unit_test(switch_uplink switch_core switch_dpdk Threads::Threads)
-	target_sources(test_switch_uplink PRIVATE ${path}/bond.c ${path}/eth_dev.c ${path}/port_eth.c
-		${path}/port_vxlan.c ${path}/rcu.c ${path}/uplink.c ${path}/uplink_eth.c ${path}/vxlan_tunnels.c
-		${path}/quickstart.c)
+	foreach(name switch_uplink switch_tunnel)
+		unit_test(${name} switch_core switch_dpdk Threads::Threads)
+		target_sources(test_${name} PRIVATE ${path}/bond.c ${path}/eth_dev.c ${path}/port_eth.c
+			${path}/port_vxlan.c ${path}/quickstart.c ${path}/rcu.c ${path}/uplink.c
+			${path}/uplink_eth.c ${path}/vxlan_tunnels.c)
+	endforeach()
 endif()
