@@ -159,12 +159,16 @@ def idle(scene, args, table):
         for lane in lanes:
             lane.start()
         share = quiet_share(lanes[1], 3)
-        trips = [{name: lane.window("rtt size=64 gap=0.005 seconds=1 warmup=0.1 c2c=1")["rtt_ns"]["p50"] / 1000
+        trips = [{name: lane.window("rtt size=64 gap=0.005 seconds=1 warmup=0.1 c2c=1")
                   for name, lane in zip(("awake", "sleepy"), lanes)} for _ in range(args.rounds)]
     finally:
         for lane in lanes:
             lane.close()
-    more = sorted(t["sleepy"] - t["awake"] for t in trips)
+    # Nobody else on the endpoint's core; the switch has less of its own, which is what it sleeps for.
+    quiet = [t for t in trips if min(w["endpoint_cpu"] for w in t.values()) >= args.least_share]
+    more = sorted((t["sleepy"]["rtt_ns"]["p50"] - t["awake"]["rtt_ns"]["p50"]) / 1000 for t in quiet)
+    if not more:
+        raise Refused(f"all {len(trips)} pairs of windows were disturbed")
     table.add("CPU when nothing moves, idle mode", "split", "< 5 %", f"{share * 100:.2f} %", "", share < 0.05)
     table.add("round trip after 5 ms of silence, idle mode: more than awake, p50", "split", "<= 20 us",
               f"{statistics.median(more):.1f} us", f"{len(more)}, {more[0]:.1f}-{more[-1]:.1f}", statistics.median(more) <= 20)
