@@ -251,6 +251,35 @@ test_vxlan_needs_room(void **state)
 	close_port(u);
 }
 
+/* Declared anew while it runs: one peer less. The other one is still known. */
+static void
+test_vxlan_changes(void **state)
+{
+	struct swport *u = make_port("up", PORT_ETHDEV, "net_ring", 9000);
+	struct swport *v = make_vxlan("v", 77, 1500);
+	static struct sample s;
+	struct pkt got[PKT_BURST], *one = make_frame(&s, 300, 16);
+
+	(void)state;
+	open_port(u);
+	open_port(v);
+	while (peek(u, got))
+		done(u);
+	peer_answers(u, 0x0a000002, M2);
+	peer_answers(u, 0x0a000003, M3);
+	v->cfg.vxlan.peer[1].family = 0;
+	uplink_changed(&up, v);
+	assert_non_null(atomic_load(&v->ops));
+	while (peek(u, got)) /* it asks again */
+		done(u);
+	send_put(&lane, v, &one, 1);
+	assert_int_equal(peek(u, got), 1);
+	expect_outer(&got[0], &s, M2, 2);
+	done(u);
+	close_port(v);
+	close_port(u);
+}
+
 /* Nothing stays behind: devices, rings and buffers could be had again a thousand times. */
 static void
 test_comes_and_goes(void **state)
@@ -284,7 +313,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vxlan_out),         cmocka_unit_test(test_vxlan_in),
 		cmocka_unit_test(test_vxlan_answers_arp), cmocka_unit_test(test_vxlan_needs_room),
-		cmocka_unit_test(test_comes_and_goes),
+		cmocka_unit_test(test_vxlan_changes),     cmocka_unit_test(test_comes_and_goes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
