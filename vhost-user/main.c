@@ -17,6 +17,7 @@
 
 #include <rte_cycles.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stdio.h"
@@ -132,18 +133,69 @@ start_lanes(struct lane_switch *sw, const struct options *o, struct err *e)
 	return 0;
 }
 
-/* What a hand-over needs of this file. */
+/*
+ * The lanes begin when the ports that come first are connected, or seem not to be about to: what a guest
+ * sends to one that is connected a little later would be lost, in its ring it is not.
+ */
+#define GATHER_QUIET_NS 2000000ull  /* all are there, and no other was added for so long */
+#define GATHER_LATE_NS  10000000ull /* some are not, and nothing has changed for so long */
+#define GATHER_MAX_NS   25000000ull /* since the first was added, or since the start without any */
+
 struct lanes {
 	struct lane_switch *sw;
 	const struct options *o;
+	struct server *srv;
+	bool started;
+	uint64_t first_ns, changed_ns;
+	uint32_t ports, up; /* as seen last */
+	int result;
+	struct err e;
 };
 
 static int
 lanes_start(void *arg, struct err *e)
 {
-	const struct lanes *l = arg;
+	struct lanes *l = arg;
 
+	l->started = true;
 	return start_lanes(l->sw, l->o, e);
+}
+
+static bool
+gathered(struct lanes *l)
+{
+	uint64_t now = clock_now_ns();
+	uint32_t ports = 0, up = 0;
+
+	for (uint32_t i = 0; i < SWITCH_PORTS_MAX; i++) {
+		const struct swport *p = l->sw->fwd.slot[i];
+
+		ports += p != NULL;
+		up += p && p->ops;
+	}
+	if (ports && !l->ports)
+		l->first_ns = now;
+	if (ports != l->ports || up != l->up)
+		l->changed_ns = now;
+	l->ports = ports;
+	l->up = up;
+	if (now - l->first_ns >= GATHER_MAX_NS)
+		return true;
+	return ports && now - l->changed_ns >= (ports == up ? GATHER_QUIET_NS : GATHER_LATE_NS);
+}
+
+static int
+gather(void *arg)
+{
+	struct lanes *l = arg;
+
+	if (l->started)
+		return -1;
+	if (!gathered(l))
+		return 1;
+	l->result = lanes_start(l, &l->e);
+	l->srv->ctl.stop |= l->result < 0;
+	return -1;
 }
 
 static void
@@ -158,7 +210,7 @@ lanes_stop(void *arg)
 static int
 run(struct lane_switch *sw, struct server *srv, const struct options *o, struct err *e)
 {
-	struct lanes lanes = {sw, o};
+	struct lanes lanes = {.sw = sw, .o = o, .srv = srv, .started = o->takeover};
 	struct handover h = {.sw = sw,
 			     .lanes = {lanes_start, lanes_stop, &lanes},
 			     .library = o->library,
@@ -181,16 +233,19 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 		log_warn("memory cannot be locked: %s", strerror(errno));
 	if (o->eal.telemetry && telemetry_open(sw, sw->n_lanes) < 0)
 		log_warn("telemetry: not all commands are there");
-	r = o->takeover ? 0 : start_lanes(sw, o, e);
-	if (r < 0)
-		goto fini;
+	lanes.first_ns = lanes.changed_ns = clock_now_ns();
+	srv->also = gather;
+	srv->also_arg = &lanes;
 	r = server_run(srv);
 	if (r < 0)
 		err_sys(e, -r, "control socket");
+	else if (lanes.result < 0)
+		*e = lanes.e;
+	if (r == 0)
+		r = lanes.result;
 	/* ports go while the lanes still answer, then the lanes */
 	switch_close_ports(sw);
 	stop_lanes(sw);
-fini:
 	telemetry_close();
 	switch_fini(sw);
 	return r;

@@ -106,7 +106,10 @@ static int
 tick(struct server *s, bool rest)
 {
 	int ms = s->ctl.ops->tick ? s->ctl.ops->tick(s->ctl.sw) : -1;
+	int also = s->also ? s->also(s->also_arg) : -1;
 
+	if (also >= 0 && (ms < 0 || also < ms))
+		ms = also;
 	return rest && (ms < 0 || ms > ACCEPT_REST_MS) ? ACCEPT_REST_MS : ms;
 }
 

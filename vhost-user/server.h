@@ -15,7 +15,10 @@ struct server {
 	int signal_fd;                  /* SIGTERM, SIGINT */
 	int parent_fd;                  /* --control-fd: when it closes, the switch ends; or -1 */
 	int client[SERVER_CLIENTS_MAX]; /* accepted ones; -1: free */
-	unsigned long no_fd;            /* times that there was no descriptor for a client */
+	/* As ctl_ops.tick, and beside it; NULL: nothing. */
+	int (*also)(void *arg);
+	void *also_arg;
+	unsigned long no_fd; /* times that there was no descriptor for a client */
 };
 
 /* Runs until SWITCH_OP_STOP, a signal, or the parent's end of parent_fd closes. 0 or -errno. */
