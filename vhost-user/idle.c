@@ -9,7 +9,7 @@
 #include "vhost-user/rcu.h"
 
 #define SLEEP_NS       10000000 /* a port that came up meanwhile waits so long at most */
-#define SLEEP_BLIND_NS 50000    /* a port without a descriptor: its frames, its timers */
+#define SLEEP_BLIND_NS 200000   /* a port without a descriptor: its frames, its timers */
 
 static void
 watch_port(struct lane *lane, struct swport *port, const struct port_ops *ops)

@@ -16,7 +16,7 @@
 void idle_watch(struct lane *lane);
 
 /*
- * Waits until a frame may have come or something was published (idle_wake()), for at most 10 ms; 50 us
+ * Waits until a frame may have come or something was published (idle_wake()), for at most 10 ms; 200 us
  * when a port cannot tell of its frames.
  */
 void idle_wait(struct lane *lane);

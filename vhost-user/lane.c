@@ -248,16 +248,20 @@ lane_round(struct lane *lane)
 }
 
 /* No frame for longer than it may spin: asks for wake-ups, looks once more, and sleeps. */
-static __attribute__((noinline)) void
+static __attribute__((noinline)) bool
 rest(struct lane *lane)
 {
+	bool busy;
+
 	atomic_store_explicit(&lane->resting, true, memory_order_release);
 	idle_watch(lane);
-	if (lane_round(lane) == 0 && !lane->awake)
+	busy = lane_round(lane) != 0 || lane->awake;
+	if (!busy)
 		idle_wait(lane);
 	atomic_store_explicit(&lane->resting, false, memory_order_relaxed);
 	look_up_ports(lane);
 	idle_quiet(lane);
+	return busy;
 }
 
 int
@@ -274,9 +278,9 @@ lane_run(void *arg)
 		if (lane_round(lane) || lane->awake) {
 			last = lane->now;
 		} else if (lane->idle_tsc && lane->now - last > lane->idle_tsc) {
-			/* a wake-up is a frame, most likely: spins again for that long */
-			rest(lane);
-			last = lane->now;
+			/* with a frame it spins again for that long, without one it sleeps again */
+			if (rest(lane))
+				last = lane->now;
 		}
 		if (__builtin_expect((int64_t)(lane->now - lane->next_second) >= 0, 0))
 			tick(lane);
