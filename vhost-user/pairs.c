@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "base/util.h"
 #include "vhost-user/forward.h"
 
 #define WAYS 2
+#define MOST (1u << 18) /* 8 MiB: with more, what is remembered lies as far away as what it saves */
 #define REST 15 /* bursts that are not looked up after one that pushed out much of what was known */
 
 struct look {
@@ -18,7 +20,10 @@ void
 pairs_make(struct lane *lane, uint32_t n)
 {
 	const struct mac_table *t = &lane->fwd->mac;
-	size_t bytes = n / WAYS * sizeof(struct pair_set);
+	size_t bytes;
+
+	n = MIN_OF(n, MOST);
+	bytes = n / WAYS * sizeof(struct pair_set);
 
 	lane->pairs = n < WAYS * 2 ? NULL : aligned_alloc(sizeof(struct pair_set), bytes);
 	if (!lane->pairs)
