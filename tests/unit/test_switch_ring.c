@@ -233,10 +233,11 @@ static void
 deepen(struct world *w, struct pkt *p, uint32_t i)
 {
 	static uint8_t flat[PKT_BURST][FRAME];
+	uint32_t head = 1 + draw(w, 200);
 
 	pkt_copy(p, flat[i]);
 	p->head = flat[i];
-	p->head_len = (uint16_t)MIN_OF(p->len, 1 + draw(w, 200));
+	p->head_len = (uint16_t)MIN_OF(p->len, head);
 	p->body = flat[i] + p->head_len;
 	p->body_len = p->len - p->head_len;
 	p->n_more = 0;
