@@ -60,8 +60,8 @@ enum switch_drop {
 	DROP_SHAPED,    /* the shaper's queue was full: counted on the output port */
 	DROP_OFFLOAD,   /* asks for a checksum or segments that make no sense, or cannot be made */
 	DROP_BUFFERS,   /* no memory of ours to hold it in */
-	DROP_RESERVED,  /* to 01:80:c2:00:00:0x, which no bridge forwards (IEEE 802.1Q-2018, 8.6.3) */
-	DROP_TUNNEL,    /* a packet for our own address of no declared VXLAN peer and network */
+	DROP_RESERVED, /* to 01:80:c2:00:00:0x, which no bridge forwards (IEEE 802.1Q-2018, 8.6.3) */
+	DROP_TUNNEL,   /* a packet for our own address of no declared VXLAN peer and network */
 	DROP_CAUSES
 };
 
@@ -71,7 +71,7 @@ struct port_stats {
 	uint64_t flooded;              /* received frames that were sent to more than one port */
 	uint64_t learned, moved, aged; /* address table events of this port */
 	uint64_t not_learned;          /* new addresses that found no room in the table */
-	uint64_t yellow;      /* passed a policer, but above its committed rate */
+	uint64_t yellow;               /* passed a policer, but above its committed rate */
 	uint64_t drops[DROP_CAUSES];
 	uint32_t macs;      /* addresses now known behind the port */
 	uint32_t connected; /* 1: the vhost-user connection is up */

@@ -37,9 +37,10 @@ struct plan_vnf {
 #define PLAN_UPLINK SIZE_MAX /* plan_port.vnf of a port that is no VNF's */
 
 struct plan_port {
-	size_t vnf, interface; /* indices into plan.vnf and its interfaces; or PLAN_UPLINK and a device */
-	struct port_cfg cfg;   /* socket is left "": whoever applies the plan fills it */
-	unsigned int lane;     /* the forwarding thread that serves it at first */
+	size_t vnf,
+		interface; /* indices into plan.vnf and its interfaces; or PLAN_UPLINK and a device */
+	struct port_cfg cfg;          /* socket is left "": whoever applies the plan fills it */
+	unsigned int lane;            /* the forwarding thread that serves it at first */
 	const struct site_rule *rule; /* borrowed from the site: its filter */
 	size_t n_rules;
 };
@@ -66,8 +67,8 @@ struct plan_vf {               /* one a SR-IOV interface */
 struct plan {
 	const struct site *site; /* borrowed; outlives the plan */
 	struct cpuset housekeeping;
-	bool has_switch;           /* false when no interface needs it */
-	int switch_cpu;            /* of its first forwarding thread: lane_cpu[0] */
+	bool has_switch; /* false when no interface needs it */
+	int switch_cpu;  /* of its first forwarding thread: lane_cpu[0] */
 	int lane_cpu[SITE_LANES_MAX];
 	unsigned int n_lanes;      /* forwarding threads */
 	int switch_node;           /* host NUMA node number where its buffers are */

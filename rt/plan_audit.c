@@ -245,7 +245,8 @@ audit_switch(struct audit *a)
 	for (unsigned int i = 0; i < plan->n_lanes; i++)
 		audit_lane(a, plan->lane_cpu[i]);
 	if (plan->has_switch && plan->n_lanes < plan->site->host.sw.threads)
-		add_reason(a->plan, "the switch has %u of the %u forwarding threads that it should have",
+		add_reason(a->plan,
+			   "the switch has %u of the %u forwarding threads that it should have",
 			   plan->n_lanes, plan->site->host.sw.threads);
 }
 

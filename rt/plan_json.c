@@ -192,8 +192,9 @@ plan_print_json(const struct plan *p, const struct topo *topo, FILE *out)
 		fprintf(out, "{\"cpu\": %d, \"cpus\": [", p->switch_cpu);
 		for (unsigned int i = 0; i < p->n_lanes; i++)
 			fprintf(out, "%s%d", i ? ", " : "", p->lane_cpu[i]);
-		fprintf(out, "], \"node\": %d, \"pageSize\": %" PRIu64 ", \"pages\": %" PRIu64
-			     ", \"ports\": [",
+		fprintf(out,
+			"], \"node\": %d, \"pageSize\": %" PRIu64 ", \"pages\": %" PRIu64
+			", \"ports\": [",
 			p->switch_node, p->switch_page_size, p->switch_pages);
 		for (size_t i = 0; i < p->n_ports; i++)
 			print_port(p, &p->port[i], i ? ",\n    {" : "\n    {", out);

@@ -110,8 +110,8 @@ int plan_functions(struct planner *p);
 
 /* plan_ports.c */
 size_t plan_count_ports(const struct site *site);
-void plan_fill_ports(struct plan *plan);   /* those of the VNFs */
-void plan_fill_uplinks(struct plan *plan); /* after plan_functions() */
+void plan_fill_ports(struct plan *plan);                           /* those of the VNFs */
+void plan_fill_uplinks(struct plan *plan);                         /* after plan_functions() */
 void plan_share_ports(const struct topo *topo, struct plan *plan); /* which lane serves which */
 
 /* plan_port_print.c */

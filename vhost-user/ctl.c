@@ -86,8 +86,7 @@ watch(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cli
 	struct switch_reply r = ctl_make_reply(req);
 	struct err e = {0};
 
-	if (req->op != SWITCH_OP_NETWORKS &&
-	    !ctl_is_text(req->port.name, sizeof(req->port.name)))
+	if (req->op != SWITCH_OP_NETWORKS && !ctl_is_text(req->port.name, sizeof(req->port.name)))
 		err_set(&e, EINVAL, "port name is empty, too long or not printable");
 	else if (!c->ops->watch)
 		err_set(&e, ENOSYS, "no such operation here: %u", req->op);

@@ -22,7 +22,7 @@ struct eal_opts {
 	unsigned int memory_mib;    /* in hugepages */
 	int node;                   /* NUMA node of that memory, or -1 */
 	int priority;               /* SCHED_FIFO of the forwarding threads, or 0 */
-	const char *telemetry;      /* DPDK's socket is DIR/dpdk/corelane/dpdk_telemetry.v2; or NULL */
+	const char *telemetry; /* DPDK's socket is DIR/dpdk/corelane/dpdk_telemetry.v2; or NULL */
 };
 
 /*

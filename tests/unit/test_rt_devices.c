@@ -187,7 +187,8 @@ test_devices_are_refused(void **state)
 		       "0000:02:00.0 (52:54:00:00:00:02, eth1), 0000:03:00.0 (no network driver)");
 	t = host_make(1, 4, 1);
 	t->pfs_known = true;
-	s.device[0] = (struct site_device){.kind = DEVICE_MAC, .mac = {2, 0, 0, 0, 0, 9}, .name = "x"};
+	s.device[0] =
+		(struct site_device){.kind = DEVICE_MAC, .mac = {2, 0, 0, 0, 0, 9}, .name = "x"};
 	expect_refusal(t, &s, EINVAL, "has the MAC 02:00:00:00:00:09; this host has none: enable");
 	t = host_make(1, 4, 1);
 	for (int i = 0; i < 10; i++)
