@@ -86,14 +86,15 @@ watch(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *cli
 	struct switch_reply r = ctl_make_reply(req);
 	struct err e = {0};
 
-	if (req->op != SWITCH_OP_NETWORKS && !ctl_is_text(req->port.name, sizeof(req->port.name)))
+	if (req->op != SWITCH_OP_NETWORKS && !ctl_is_text(req->port.name, sizeof(req->port.name))) {
 		err_set(&e, EINVAL, "port name is empty, too long or not printable");
-	else if (!c->ops->watch)
+	} else if (!c->ops->watch) {
 		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
-	if (e.code)
-		ctl_answer(&r, &e, reply, client);
-	else
+	} else {
 		c->ops->watch(c->sw, req, c->fd, reply, client);
+		return;
+	}
+	ctl_answer(&r, &e, reply, client);
 }
 
 /* A name, or none: what an operation makes of that is its own business. */
@@ -103,14 +104,15 @@ ask(struct ctl *c, const struct switch_req *req, ctl_reply_fn reply, void *clien
 	struct switch_reply r = ctl_make_reply(req);
 	struct err e = {0};
 
-	if (req->port.name[0] != '\0' && !ctl_is_text(req->port.name, sizeof(req->port.name)))
+	if (req->port.name[0] != '\0' && !ctl_is_text(req->port.name, sizeof(req->port.name))) {
 		err_set(&e, EINVAL, "port name is too long or not printable");
-	else if (!c->ops->ask)
+	} else if (!c->ops->ask) {
 		err_set(&e, ENOSYS, "no such operation here: %u", req->op);
-	if (e.code)
-		ctl_answer(&r, &e, reply, client);
-	else
+	} else {
 		c->ops->ask(c->sw, req, reply, client);
+		return;
+	}
+	ctl_answer(&r, &e, reply, client);
 }
 
 static void
