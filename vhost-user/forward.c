@@ -341,6 +341,6 @@ fwd_age(struct lane *lane)
 	if (n == 0 || !mac_trylock(&f->mac))
 		return;
 	f->sweep_left -= n;
-	mac_sweep(&f->mac, n, gone, lane);
+	mac_sweep(&f->mac, &f->mac.sweep, n, gone, lane);
 	mac_unlock(&f->mac);
 }

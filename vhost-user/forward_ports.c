@@ -158,9 +158,11 @@ forget(struct fwd *f, struct swport *p, const uint64_t *keep, uint32_t n_keep, b
 {
 	struct sieve s = {.f = f, .p = p, .keep = keep, .n_keep = n_keep, .learnt = learnt};
 
-	for (uint64_t at = 0; at <= f->mac.mask; at += STEP) {
+	uint32_t at = 0; /* not the table's own: a lane sweeps meanwhile, for something else */
+
+	for (uint64_t n = 0; n <= f->mac.mask; n += STEP) {
 		mac_lock(&f->mac);
-		mac_sweep(&f->mac, STEP, is_stale, &s);
+		mac_sweep(&f->mac, &at, STEP, is_stale, &s);
 		mac_unlock(&f->mac);
 	}
 }

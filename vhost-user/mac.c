@@ -218,15 +218,15 @@ mac_forget(struct mac_table *t, uint64_t key)
 }
 
 unsigned int
-mac_sweep(struct mac_table *t, unsigned int buckets,
+mac_sweep(struct mac_table *t, uint32_t *at, unsigned int buckets,
 	  bool (*gone)(void *arg, uint64_t key, uint32_t ref, uint32_t until), void *arg)
 {
 	unsigned int freed = 0;
 
 	for (unsigned int n = 0; n < buckets; n++) {
-		struct mac_bucket *b = &t->bucket[t->sweep];
+		struct mac_bucket *b = &t->bucket[*at & t->mask];
 
-		t->sweep = (t->sweep + 1) & t->mask;
+		*at = (*at + 1) & t->mask;
 		for (unsigned int i = 0; i < MAC_WAYS; i++) {
 			uint64_t key = GET(b->key[i]);
 

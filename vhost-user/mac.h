@@ -39,7 +39,7 @@ struct mac_table {
 	/* changes whenever an answer may: copies of answers are checked against it */
 	_Atomic uint64_t version __attribute__((aligned(64)));
 	_Atomic uint32_t lock; /* of all below, and for changes in buckets */
-	uint32_t sweep;        /* the next bucket to be looked at */
+	uint32_t sweep;        /* of whoever makes old addresses go: the next bucket */
 };
 
 /* One address as it was found: a copy, and where it stands. */
@@ -210,10 +210,10 @@ int mac_declare(struct mac_table *t, uint64_t key, uint32_t ref, uint32_t *ret_o
 void mac_forget(struct mac_table *t, uint64_t key);
 
 /*
- * Looks at the next @buckets buckets and frees every entry for which @gone says true (and does its
- * book-keeping). With the lock. Returns how many were freed.
+ * Looks at @buckets buckets from *@at on, which goes round and is the caller's own, and frees every entry
+ * for which @gone says true (and does its book-keeping). With the lock. Returns how many were freed.
  */
-unsigned int mac_sweep(struct mac_table *t, unsigned int buckets,
+unsigned int mac_sweep(struct mac_table *t, uint32_t *at, unsigned int buckets,
 		       bool (*gone)(void *arg, uint64_t key, uint32_t ref, uint32_t until),
 		       void *arg);
 

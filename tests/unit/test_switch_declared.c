@@ -155,12 +155,57 @@ test_changes(void **state)
 	fwd_collect(&w.f);
 }
 
+static bool meanwhile;
+
+void __real_mac_unlock(struct mac_table *t);
+void __wrap_mac_unlock(struct mac_table *t);
+
+/* Whenever somebody lets go of the table, lane 0 goes on with its own sweep. */
+void
+__wrap_mac_unlock(struct mac_table *t)
+{
+	__real_mac_unlock(t);
+	if (!meanwhile)
+		return;
+	meanwhile = false;
+	w.f.sweep_left = 64;
+	while (w.f.sweep_left)
+		fwd_age(&w.lane);
+	meanwhile = true;
+}
+
+/* A change that withdraws addresses finds all of them while the lanes' sweep goes on. */
+static void
+test_changes_while_swept(void **state)
+{
+	struct err e = {0};
+	struct swport *b = w.port[B];
+
+	mac_table_fini(&w.f.mac);
+	assert_int_equal(mac_table_init(&w.f.mac, 4096, 1, 3), 0);
+	for (uint8_t n = 1; n <= 200; n++)
+		send(B, n, 0xff);
+	assert_int_equal(macs(B), 200);
+	b->cfg.any_mac = 0;
+	memcpy(b->cfg.mac, (const uint8_t[]){2, 0, 0, 0, 1, 5}, 6);
+	swport_refresh(b);
+	meanwhile = true;
+	assert_int_equal(fwd_change(&w.f, b, &b->member, &e), 0);
+	meanwhile = false;
+	assert_int_equal(macs(B), 0);
+	expect_to(A, 0xfe, 5, B);
+	for (uint8_t n = 6; n <= 200; n++)
+		expect(A, 0xfe, n, FWD_FLOOD);
+	fwd_collect(&w.f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_remembers), WORLD_TEST(test_spoofing), WORLD_TEST(test_mac_limit),
-		WORLD_TEST(test_isolated),  WORLD_TEST(test_changes),
+		WORLD_TEST(test_remembers), WORLD_TEST(test_spoofing),
+		WORLD_TEST(test_mac_limit), WORLD_TEST(test_isolated),
+		WORLD_TEST(test_changes),   WORLD_TEST(test_changes_while_swept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,14 +206,14 @@ test_sweep(void **state)
 	fill(REF_B, 1000, 30, &refused);
 	v = t.version;
 	for (uint32_t i = 0; i <= t.mask; i += 4)
-		freed += mac_sweep(&t, 4, is_ref_a, &asked);
+		freed += mac_sweep(&t, &t.sweep, 4, is_ref_a, &asked);
 	assert_int_equal(freed, 50);
 	assert_int_equal(asked, 80);
 	assert_int_not_equal(t.version, v);
 	assert_int_equal(count_ref(REF_A), 0);
 	assert_int_equal(count_ref(REF_B), 30);
 	v = t.version;
-	assert_int_equal(mac_sweep(&t, t.mask + 1, is_ref_a, &asked), 0);
+	assert_int_equal(mac_sweep(&t, &t.sweep, t.mask + 1, is_ref_a, &asked), 0);
 	assert_int_equal(t.version, v);
 }
 
