@@ -11,10 +11,14 @@
 #define TYPE_IPV4  0x0800
 #define TYPE_IPV6  0x86dd
 
+/* IANA, protocol numbers */
 #define PROTO_HOP_BY_HOP 0
+#define PROTO_IPV4       4
 #define PROTO_TCP        6
 #define PROTO_UDP        17
+#define PROTO_IPV6       41
 #define PROTO_ROUTING    43
+#define PROTO_GRE        47
 #define PROTO_OPTIONS    60
 
 #define TCP_CSUM 16 /* RFC 9293, 3.1 */
@@ -179,6 +183,44 @@ find_layer4(const uint8_t *f, uint32_t len, struct layout *l)
 	}
 	l->family = 6;
 	return type == TYPE_IPV6 && at + 40 <= len && f[at] >> 4 == 6 && skip_extensions(f, len, l);
+}
+
+/* Where layer 4 of what a tunnel carries can begin at the earliest; 0: @l is no tunnel. */
+static uint32_t
+tunnel_load(const struct layout *l)
+{
+	switch (l->protocol) {
+	case PROTO_IPV4:
+	case PROTO_GRE:
+		return l->l4 + 20;
+	case PROTO_IPV6:
+		return l->l4 + 40;
+	case PROTO_UDP:
+		return l->l4 + 8 + 20;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * The field that off names is a checksum of layer 4, or of what a tunnel carries: nothing that was looked
+ * at when it was decided that the frame may pass, and where it goes.
+ */
+static bool
+is_checksum(const uint8_t *f, uint32_t len, const struct virtio_net_hdr *off)
+{
+	struct layout l = {0};
+	uint32_t load;
+
+	if ((off->csum_offset != TCP_CSUM && off->csum_offset != UDP_CSUM) ||
+	    !find_layer4(f, len, &l))
+		return false;
+	if (l.l4 == off->csum_start && l.protocol == PROTO_TCP)
+		return off->csum_offset == TCP_CSUM;
+	if (l.l4 == off->csum_start && l.protocol == PROTO_UDP)
+		return off->csum_offset == UDP_CSUM;
+	load = tunnel_load(&l);
+	return load && off->csum_start >= load;
 }
 
 /* The layout of a frame to be cut whose first @len bytes are @f; false: not what off says it is. */
@@ -349,12 +391,15 @@ finish_checksum(struct offload_scratch *s, const struct pkt *pkt, offload_emit *
 {
 	uint32_t at = pkt->off.csum_start + (uint32_t)pkt->off.csum_offset;
 	struct cursor c = {.pkt = pkt};
+	struct pkt *p = &s->pkt[0];
 	struct csum sum = {0};
 
-	/* the pseudo header's sum stands in the field: it is summed up with the rest */
-	if (at + 2 > MIN_OF(pkt->len, PKT_DEEP) || !gather(s, pkt, &c, 0, pkt->len))
+	if (at + 2 > MIN_OF(pkt->len, PKT_DEEP) || !gather(s, pkt, &c, 0, pkt->len) ||
+	    !is_checksum(p->head, p->head_len, &pkt->off))
 		return -EINVAL;
-	finish_field(&sum, &s->pkt[s->n_pkt++], pkt->off.csum_start, at);
+	/* the pseudo header's sum stands in the field: it is summed up with the rest */
+	finish_field(&sum, p, pkt->off.csum_start, at);
+	s->n_pkt = 1;
 	emit_all(s, emit, arg);
 	return 0;
 }

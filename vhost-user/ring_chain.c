@@ -8,6 +8,8 @@
 
 #include "vhost-user/ring_mem.h"
 
+#define LAYER4_MIN (14 + 20) /* behind Ethernet's header and IPv4's */
+
 static int
 add_piece(const struct ring *r, struct chain_list *l, uint64_t gpa, uint32_t len)
 {
@@ -276,8 +278,10 @@ offload_take(const struct ring *r, const struct virtio_net_hdr *h, struct pkt *p
 	/* all of the headers must be where whoever finishes them can see them */
 	if ((uint32_t)h->csum_start + h->csum_offset + 2 > MIN_OF(p->len, (uint32_t)PKT_DEEP))
 		return false;
-	if (gso != VIRTIO_NET_HDR_GSO_NONE &&
-	    (gso > 7 || !(r->gso >> gso & 1) || h->gso_size == 0 || h->csum_start < 14))
+	/* is it layer 4's checksum? offload_finish() looks closer, where it writes */
+	if (h->csum_start < LAYER4_MIN)
+		return false;
+	if (gso != VIRTIO_NET_HDR_GSO_NONE && (gso > 7 || !(r->gso >> gso & 1) || h->gso_size == 0))
 		return false;
 	p->off = (struct virtio_net_hdr){
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,

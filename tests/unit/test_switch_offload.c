@@ -340,6 +340,74 @@ test_nonsense_is_refused(void **state)
 	refused(&sample.off, "TCP's header is too short");
 }
 
+/* Addresses, types and ports were looked at before. */
+static void
+test_only_checksums_are_written(void **state)
+{
+	struct virtio_net_hdr off = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM};
+
+	for (int round = 0; round < 20; round++) {
+		make_sample(&sample, 300, 1);
+		for (uint32_t start = 0; start < PKT_DEEP; start++)
+			for (uint32_t field = start; field < PKT_DEEP - 1; field++) {
+				off.csum_start = (uint16_t)start;
+				off.csum_offset = (uint16_t)(field - start);
+				/* its own, or far behind UDP's header: a tunnel's load */
+				if ((start == sample.l4 &&
+				     off.csum_offset == sample.off.csum_offset) ||
+				    (sample.udp && start >= sample.l4 + 28 &&
+				     (off.csum_offset == 6 || off.csum_offset == 16)))
+					continue;
+				refused(&off, "it is no checksum");
+			}
+	}
+}
+
+/* IPv4 with @protocol, and a checksum of what begins @inner bytes behind IPv4's header. */
+static void
+make_tunnel(struct sample *s, uint8_t protocol, uint32_t inner)
+{
+	do
+		make_sample(s, 200, 1);
+	while (s->ipv6 || s->l4 != 34);
+	s->bytes[s->l3 + 9] = protocol;
+	s->off = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					 .csum_start = (uint16_t)(34 + inner),
+					 .csum_offset = 16};
+}
+
+static void
+test_checksums_in_tunnels(void **state)
+{
+	static const struct {
+		uint8_t protocol, inner;
+	} good[] = {{17, 8 + 8 + 34}, {17, 28}, {4, 20}, {41, 40}, {47, 4 + 20}},
+	  bad[] = {{17, 27}, {4, 19}, {41, 39}, {47, 19}, {6, 40}, {2, 40}, {58, 40}, {132, 40}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		uint32_t from = 34u + good[i].inner;
+		struct pkt p;
+		uint16_t sum;
+
+		make_tunnel(&sample, good[i].protocol, good[i].inner);
+		p = as_pkt(&sample, PKT_HEAD, NULL, 1);
+		out.n = 0;
+		assert_int_equal(offload_finish(&scratch, &p, collect, NULL), 0);
+		assert_int_equal(out.n, 1);
+		sum = slow_checksum(sample.bytes + from, sample.len - from, 0);
+		put_be(sample.bytes + from + 16, sum ? sum : 0xffff, 2);
+		assert_memory_equal(out.bytes[0], sample.bytes, sample.len);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		make_tunnel(&sample, bad[i].protocol, bad[i].inner);
+		refused(&sample.off, "nothing is carried there");
+	}
+	/* neither IPv4 nor IPv6 */
+	make_tunnel(&sample, 17, 50);
+	put_be(sample.bytes + 12, 0x0806, 2);
+	refused(&sample.off, "it is ARP");
+}
+
 static void
 test_what_a_receiver_takes(void **state)
 {
@@ -376,6 +444,8 @@ main(void)
 		cmocka_unit_test(test_segments_are_what_they_should_be),
 		cmocka_unit_test(test_checksum_alone),
 		cmocka_unit_test(test_nonsense_is_refused),
+		cmocka_unit_test(test_only_checksums_are_written),
+		cmocka_unit_test(test_checksums_in_tunnels),
 		cmocka_unit_test(test_what_a_receiver_takes),
 	};
 

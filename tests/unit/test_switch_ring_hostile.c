@@ -342,6 +342,8 @@ offloads(void **state)
 		{{0}, true, false},
 		{{.flags = VIRTIO_NET_HDR_F_DATA_VALID}, true, false},
 		{{.flags = 1, .csum_start = 34, .csum_offset = 6}, true, true},
+		{{.flags = 1, .csum_start = 33, .csum_offset = 6}, false, false},
+		{{.flags = 1, .csum_start = 6}, false, false}, /* the source's address */
 		{{.flags = 1, .csum_start = 199, .csum_offset = 6}, false, false},
 		{{.flags = 1, .csum_start = 0xffff, .csum_offset = 0xffff}, false, false},
 		{{.flags = 1, .gso_type = 1, .gso_size = 1448, .csum_start = 34, .csum_offset = 16},
