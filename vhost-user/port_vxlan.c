@@ -260,9 +260,14 @@ vxlan_put(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *co
 		struct pkt *p = &s->pkt[i];
 
 		*p = *pkt[i];
+		if (unlikely(p->head_len > LANE_HEAD - PKT_HEADROOM)) {
+			to[i] = 0; /* longer than anything here makes */
+			swport_drop(port, lane, DROP_BUFFERS, 1);
+			continue;
+		}
 		to[i] = (uint8_t)peers_of(vp, p);
 		/* the head is the sender's, and it may go to more ports than this */
-		send_deepen(p, s->head[i] + PKT_HEADROOM, PKT_DEEP);
+		send_deepen(p, s->head[i] + PKT_HEADROOM, MAX_OF(PKT_DEEP, p->head_len));
 		p->head -= VXLAN_OUTER;
 		p->head_len = (uint16_t)(p->head_len + VXLAN_OUTER);
 		p->len += VXLAN_OUTER;

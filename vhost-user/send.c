@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vhost-user/send.h"
 
+#include <assert.h>
 #include <sched.h>
 
 #include "base/util.h"
@@ -188,7 +189,8 @@ send_deepen(struct pkt *pkt, uint8_t *to, uint32_t want)
 {
 	uint32_t have = pkt->head_len;
 
-	memcpy(to, pkt->head, MIN_OF(have, want));
+	assert(have <= want);
+	memcpy(to, pkt->head, have);
 	while (have < want && have < pkt->len) {
 		uint32_t n = MIN_OF(want - have, pkt->body_len);
 

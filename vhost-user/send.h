@@ -29,7 +29,8 @@ lane_put_fn *send_choose(uint32_t lanes);
 
 /*
  * Makes the head of @pkt @want bytes long (or as long as the frame is), in @to, which has PKT_HEADROOM
- * free bytes before it and @want from it on. What was in the head before is kept as it was.
+ * free bytes before it and @want from it on; @want is no less than head_len. What was in the head
+ * before is kept as it was.
  */
 void send_deepen(struct pkt *pkt, uint8_t *to, uint32_t want);
 

@@ -92,7 +92,7 @@ done(struct swport *p)
 /* A frame as a guest's rings give it: a head of its own, the rest in two places. */
 struct sample {
 	uint8_t bytes[9018];
-	uint8_t head[PKT_DEEP];
+	uint8_t head[LANE_HEAD];
 	struct pkt_seg seg;
 	struct pkt pkt;
 };

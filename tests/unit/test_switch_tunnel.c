@@ -110,6 +110,41 @@ test_vxlan_out(void **state)
 	close_port(v);
 }
 
+/* Heads as chains leave them: longer than a deep one, as a tag may be cut off. */
+static void
+test_vxlan_out_of_chains(void **state)
+{
+	static const uint16_t head[] = {16, 127, 128, 129, 132, 136, LANE_HEAD - PKT_HEADROOM};
+	struct swport *u = make_port("up", PORT_ETHDEV, "net_ring", 9000);
+	struct swport *v = make_vxlan("v", 77, 1500);
+	static struct sample s;
+	struct pkt got[PKT_BURST], *one = &s.pkt;
+
+	(void)state;
+	open_port(u);
+	open_port(v);
+	while (peek(u, got))
+		done(u);
+	peer_answers(u, 0x0a000002, M2);
+	peer_answers(u, 0x0a000003, M3);
+	for (size_t i = 0; i < ARRAY_SIZE(head); i++) {
+		/* another frame was there before, and no byte of it may stay */
+		memset(lane.out[0].head, 0xee, sizeof(lane.out[0].head));
+		make_frame(&s, 200, head[i]);
+		assert_int_equal(send_put(&lane, v, &one, 1), 1);
+		assert_int_equal(collect(u, got), 2);
+		expect_outer(&got[0], &s, M2, 2);
+		expect_outer(&got[1], &s, M3, 3);
+		done(u);
+	}
+	make_frame(&s, 200, LANE_HEAD - PKT_HEADROOM + 1);
+	send_put(&lane, v, &one, 1);
+	assert_int_equal(counter_get(&v->count[0].drops[DROP_BUFFERS]), 1);
+	assert_int_equal(collect(u, got), 0);
+	close_port(v);
+	close_port(u);
+}
+
 /* As the peer at 10.0.0.@from would wrap @s. */
 static uint32_t
 wrap(struct swport *u, uint8_t *to, const struct sample *s, uint32_t vni, uint8_t from)
@@ -311,9 +346,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vxlan_out),         cmocka_unit_test(test_vxlan_in),
-		cmocka_unit_test(test_vxlan_answers_arp), cmocka_unit_test(test_vxlan_needs_room),
-		cmocka_unit_test(test_vxlan_changes),     cmocka_unit_test(test_comes_and_goes),
+		cmocka_unit_test(test_vxlan_out),           cmocka_unit_test(test_vxlan_in),
+		cmocka_unit_test(test_vxlan_answers_arp),   cmocka_unit_test(test_vxlan_needs_room),
+		cmocka_unit_test(test_vxlan_changes),       cmocka_unit_test(test_comes_and_goes),
+		cmocka_unit_test(test_vxlan_out_of_chains),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
