@@ -107,6 +107,14 @@ tell_owner(struct lane *lane, const struct swport *port)
 		idle_disturb(lane_other(lane, owner));
 }
 
+/* Whether so much may go now; if so, it is taken out of the bucket. */
+static bool
+may_go(const struct lane *lane, struct shape_store *store, const struct bucket_rate *r,
+       uint32_t bytes)
+{
+	return lane->emptied || bucket_take(&store->bucket, r, bytes);
+}
+
 static void
 run(struct burst *b, void *state)
 {
@@ -116,7 +124,7 @@ run(struct burst *b, void *state)
 
 	burst_for_each(i, b)
 	{
-		if (!s->store->waiting && bucket_take(&s->store->bucket, &r, b->pkt[i]->len))
+		if (!s->store->waiting && may_go(b->lane, s->store, &r, b->pkt[i]->len))
 			continue;
 		if (!push(s->store, b->pkt[i])) {
 			burst_drop(b, i, DROP_SHAPED);
@@ -140,7 +148,7 @@ let_go(struct lane *lane, struct swport *port, struct shape_store *store,
 	while (n < PKT_BURST && store->waiting) {
 		uint32_t class = first_class(store);
 
-		if (!bucket_take(&store->bucket, r, frame_queue_next(&store->queue[class])))
+		if (!may_go(lane, store, r, frame_queue_next(&store->queue[class])))
 			break;
 		all[n] = &pkt[n];
 		pop(store, class, &pkt[n++]);

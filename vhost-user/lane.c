@@ -293,3 +293,17 @@ lane_run(void *arg)
 	self = NULL;
 	return 0;
 }
+
+void
+lane_empty(struct lane *lane)
+{
+	self = lane;
+	rcu_online(lane->rcu, lane->number);
+	lane->now = tsc_now();
+	look_up_ports(lane);
+	lane->emptied = true;
+	end_round(lane);
+	lane->emptied = false;
+	rcu_offline(lane->rcu, lane->number);
+	self = NULL;
+}

@@ -91,7 +91,8 @@ struct lane {
 	struct swport *current; /* whose frames are being worked on: for logsink.c, sigbus.c */
 	struct trace *trace;    /* not NULL while the frames in hand are traced */
 	uint32_t level;         /* of out[], in use */
-	bool awake; /* set by a stage that keeps frames in each round() until they are gone */
+	bool awake;   /* set by a stage that keeps frames in each round() until they are gone */
+	bool emptied; /* stages keep nothing now: what waits in them goes, due or not */
 	struct lane_counters count;
 
 	/* idle.c */
@@ -160,6 +161,12 @@ uint32_t lane_round(struct lane *lane);
 
 /* Runs until lane->stop; on a thread of its own. */
 int lane_run(void *lane);
+
+/*
+ * What its ports' stages keep goes out, due or not. For a lane that has stopped: the thread that calls this
+ * stands in for its own. All lanes of a switch have stopped, and are emptied one by one.
+ */
+void lane_empty(struct lane *lane);
 
 /* The lane that this thread is; NULL on every other thread. Safe in a signal handler. */
 struct lane *lane_self(void);

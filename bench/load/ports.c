@@ -26,6 +26,7 @@ static const char usage[] =
 	"                              vlan=N      access ports of this VLAN\n"
 	"                              listen=1    the switch listens on the sockets\n"
 	"                              dressed=1   with every feature that a port can have\n"
+	"                              shape=RATE  let out so many bytes a second\n"
 	"       corelane-ports CONTROL stats                       (one JSON line a port)\n"
 	"       corelane-ports CONTROL stop\n"
 	"       corelane-ports CONTROL upgrade NEW          hands all ports over to the switch at "
@@ -70,7 +71,7 @@ request(enum switch_op op)
 /* What the ports of one call have in common. */
 struct wish {
 	const char *network;
-	unsigned long mtu, first, vlan, dressed, listen;
+	unsigned long mtu, first, vlan, dressed, listen, shape;
 };
 
 /* Takes the KEY=VALUE words; returns how many there were, or -EINVAL. */
@@ -93,6 +94,8 @@ parse_wish(struct wish *w, char **words, int n)
 			to = &w->dressed;
 		else if (strncmp(words[i], "listen=", 7) == 0)
 			to = &w->listen;
+		else if (strncmp(words[i], "shape=", 6) == 0)
+			to = &w->shape;
 		if (!to)
 			return -EINVAL;
 		*to = strtoul(eq + 1, &end, 10);
@@ -187,6 +190,8 @@ add_port(int sock, const struct wish *w, unsigned long number, unsigned long las
 	snprintf(c->socket, sizeof(c->socket), "%s", path);
 	if (w->dressed)
 		dress(c, w, number != last, last);
+	if (w->shape)
+		c->shape_out = (struct port_policer){.rate = w->shape, .burst = 2 * w->mtu + 100};
 	r = ask(sock, &req, &reply);
 	if (r == 0)
 		r = answered(path, &reply);

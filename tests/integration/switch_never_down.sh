@@ -14,6 +14,7 @@ cleanup() {
 trap cleanup EXIT
 cpu=$(taskset -cp $$ | sed 's/.*[-:, ]//')
 seconds=120 # a window is ended long before
+dressed=    # what ports have beyond their sockets
 
 if [ "$(awk '/HugePages_Free/ { print $2 }' /proc/meminfo)" -lt 100 ]; then
 	echo "skip never-down: fewer than 100 free hugepages of 2 MiB"
@@ -34,7 +35,7 @@ start_switch() { # NUMBER [ARGUMENTS]
 	pids="$pids $switch"
 	wait_for [ -S "$dir/c$n" ] && wait_for add_ports "$n"
 }
-add_ports() { "$bin/corelane-ports" "$dir/c$1" add net 1500 "$dir/a" "$dir/b" 2>"$dir/add"; }
+add_ports() { "$bin/corelane-ports" "$dir/c$1" add net 1500 $dressed "$dir/a" "$dir/b" 2>"$dir/add"; }
 # What the switch has counted: frames taken from guests, and dropped.
 count() { "$bin/corelane-ports" "$dir/c$1" stats >"$dir/stats" && sum rx_packets && sum 'drop_[a-z-]*'; }
 sum() { grep -o "\"$1\": [0-9]*" "$dir/stats" | awk '{ n += $NF } END { print n + 0 }'; }
@@ -95,9 +96,9 @@ killed() {
 }
 
 # A switch that is replaced by another while it runs, twice.
-replaced() {
-	local ring=$1 wrong= told= i
-	start_load "$ring" handover=1
+replaced() { # RING, [NAME, WORDS for the load]
+	local ring=$1 name=${2:-$1} wrong= told= i
+	start_load "$ring" handover=1 ${3:+"$3"}
 	start_switch 0 || wrong="no switch: $(tail -n 1 "$dir/log0")"
 	wait_for up 0 && wait_for moving 0 || wrong="no frames pass"
 	for i in 1 2; do
@@ -110,17 +111,24 @@ replaced() {
 	done
 	end_load
 	set -- $(count 2)
-	say "$ring-replaced" "$wrong"
-	say "$ring-replaced-is-a-hand-over" "$([ "$(value handovers)" = 2 ] && [ "$(value resumes)" = 0 ] ||
+	say "$name-replaced" "$wrong"
+	say "$name-replaced-is-a-hand-over" "$([ "$(value handovers)" = 2 ] && [ "$(value resumes)" = 0 ] ||
 		cat "$dir/load" "$dir/load.err")"
-	say "$ring-replaced-takes-every-frame-once" "$([ "$1" = "$(value sent_total)" ] && [ "$(value again)" = 0 ] ||
+	say "$name-replaced-takes-every-frame-once" "$([ "$1" = "$(value sent_total)" ] && [ "$(value again)" = 0 ] ||
 		echo "$1 were taken: $(cat "$dir/load")")"
-	say "$ring-replaced-frames-are-accounted-for" "$([ "$(value lost)" = "$2" ] && [ "$(value bad)" = 0 ] ||
+	say "$name-replaced-frames-are-accounted-for" "$([ "$(value lost)" = "$2" ] && [ "$(value bad)" = 0 ] ||
 		echo "$2 were dropped: $(cat "$dir/load")")"
 	grep -q 'took over 2 ports from the switch before; nothing was served for' "$dir/log2"
-	say "$ring-replaced-says-so" "$([ $? = 0 ] || tail -n 3 "$dir/log2")"
+	say "$name-replaced-says-so" "$([ $? = 0 ] || tail -n 3 "$dir/log2")"
 	grep 'nothing was served' "$dir"/log? | sed 's/.*corelane-switch: /# /'
 	stop_switch 2
+}
+
+# The same while frames wait in the ports' shapers, of which each is always full: they go, or are counted.
+replaced_shaped() {
+	dressed=shape=1000000
+	replaced split shaped size=1000
+	dressed=
 }
 
 # The new one dies before the old one has let go: nobody notices.
@@ -164,5 +172,6 @@ for ring in split packed; do
 	killed $ring
 	replaced $ring
 done
+replaced_shaped
 new_one_dies
 refused

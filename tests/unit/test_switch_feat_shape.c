@@ -334,13 +334,38 @@ test_change(void **state)
 	burst_port_free(&ds, p);
 }
 
+/* What waits goes when the lane is emptied, highest first, and what comes then does not wait. */
+static void
+test_emptied(void **state)
+{
+	struct swport *p = shaped_port((struct port_policer){.rate = 100000, .burst = 1600}, true);
+	void *s = change(p, NULL);
+
+	serial = 0;
+	for (int k = 0; k < 4; k++)
+		offer(p, s, 10, 1);
+	offer(p, s, 10, 6);
+	assert_true(out.n < 10);
+	test_lane.emptied = true;
+	feat_shape.round(&test_lane, p, s);
+	assert_int_equal(out.n, 50);
+	offer(p, s, 10, 1);
+	assert_int_equal(out.n, 60);
+	test_lane.emptied = false;
+	assert_int_equal(lost(p), 0);
+	feat_shape.destroy(s);
+	assert_int_equal(lost(p), 0);
+	burst_port_free(&ds, p);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_queue),  cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_below),  cmocka_unit_test(test_due),
-		cmocka_unit_test(test_strict), cmocka_unit_test(test_change),
+		cmocka_unit_test(test_queue),   cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_below),   cmocka_unit_test(test_due),
+		cmocka_unit_test(test_strict),  cmocka_unit_test(test_change),
+		cmocka_unit_test(test_emptied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
