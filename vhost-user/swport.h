@@ -116,6 +116,7 @@ struct swport {
 	bool packed;      /* its rings are; constant while up */
 	_Atomic uint64_t connects;
 	_Atomic uint64_t bad_messages;
+	_Atomic bool lost; /* some of its memory was not there; until it connects anew (sigbus.h) */
 
 	/* under the address table's lock */
 	_Atomic uint32_t macs;     /* learnt addresses behind it */

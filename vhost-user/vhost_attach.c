@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "vhost-user/offload.h"
 #include "vhost-user/port_vhost.h"
+#include "vhost-user/sigbus.h"
 #include "vhost-user/vhost_message.h"
 
 struct attachment {
@@ -176,6 +177,7 @@ settle(struct swport *p, int vid)
 	uint32_t masks[2] = {0, 0};
 	uint64_t features = 0;
 
+	sigbus_attaching(p);
 	if (!a->running || a->staged || !look_at_memory(p, vid) ||
 	    rte_vhost_get_negotiated_features(vid, &features) < 0)
 		return;
@@ -184,6 +186,11 @@ settle(struct swport *p, int vid)
 
 		if (look_at_ring(p, vid, i, features))
 			masks[i % 2] |= 1u << i / 2;
+	}
+	if (atomic_load_explicit(&p->lost, memory_order_relaxed)) {
+		complain(p, "some of the front end's memory is not there; the port is not served "
+			    "until it connects anew");
+		return;
 	}
 	p->packed = features >> VIRTIO_F_RING_PACKED & 1;
 	atomic_store_explicit(&p->takes, offload_takes(features), memory_order_relaxed);
@@ -203,6 +210,7 @@ attach_connection(struct swport *p)
 	a->inflight = a->mapping = a->refused = false;
 	a->enabled = a->known = a->taken = 0;
 	a->staged = atomic_load(&staging);
+	atomic_store_explicit(&p->lost, false, memory_order_relaxed);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -317,6 +325,7 @@ attach_before(struct swport *p, int vid, void *msg)
 	struct vhost_message *m = msg;
 	struct attachment *a = of(p);
 
+	sigbus_attaching(p);
 	pthread_mutex_lock(&a->lock);
 	if (will_be_refused(p, vid, m)) {
 		pthread_mutex_unlock(&a->lock);

@@ -4,6 +4,8 @@ if(TARGET switch_core)
 	unit_test(switch_ring switch_core)
 	unit_test(switch_ring_hostile switch_core)
 	unit_test(switch_ring_resume switch_core)
+	unit_test(switch_sigbus switch_core)
+	target_sources(test_switch_sigbus PRIVATE ${CMAKE_SOURCE_DIR}/vhost-user/sigbus.c)
 endif()
 
 # What tests/integration/switch_differ.sh runs.
