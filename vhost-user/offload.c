@@ -271,6 +271,7 @@ gather(struct offload_scratch *s, const struct pkt *like, struct cursor *c, uint
 	p->flags = like->flags & (uint8_t)~PKT_OFFLOAD;
 	p->domain = like->domain;
 	p->pcp = like->pcp;
+	p->serial = like->serial;
 	p->mbuf = NULL;
 	p->body = p->head;
 	p->body_len = 0;

@@ -187,6 +187,7 @@ collect(void *arg, struct pkt *const *pkt, uint32_t n)
 		assert_true(p->head_len >= MIN_OF(p->len, PKT_DEEP));
 		assert_int_equal(p->domain, 7);
 		assert_int_equal(p->pcp, 5);
+		assert_int_equal(p->serial, 9);
 		memset(p->head - PKT_HEADROOM, 0xaa, PKT_HEADROOM); /* it is ours */
 		out.len[out.n] = p->len;
 		if (p->len <= sizeof(out.bytes[0]))
@@ -209,6 +210,7 @@ as_pkt(struct sample *s, uint32_t head_len, struct pkt_seg *more, uint32_t piece
 			.flags = PKT_OFFLOAD | PKT_TAGGED,
 			.domain = 7,
 			.pcp = 5,
+			.serial = 9,
 			.off = s->off};
 	uint32_t at = p.head_len;
 
