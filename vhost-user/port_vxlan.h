@@ -40,7 +40,7 @@ struct vxlan_port {
 	uint32_t seconds; /* control thread: into this unit */
 };
 
-/* The tunnels over one device; immutable, replaced as a whole. */
+/* The tunnels over one device; immutable while a lane can see it, replaced as a whole. */
 struct eth_tunnels {
 	uint32_t n;
 	struct vxlan_port *port[TUNNELS_MAX];
@@ -56,8 +56,8 @@ struct vxlan_port *vxlan_port_make(struct swport *port, uint32_t number, struct 
 void vxlan_port_inherit(struct vxlan_port *new, const struct vxlan_port *old);
 void vxlan_port_free(struct vxlan_port *vp);
 
-/* NULL without memory, or when there are too many. free() it. */
-struct eth_tunnels *eth_tunnels_make(struct vxlan_port *const *vp, uint32_t n);
+/* At most TUNNELS_MAX. No lane sees @t. */
+void eth_tunnels_set(struct eth_tunnels *t, struct vxlan_port *const *vp, uint32_t n);
 
 /*
  * Of the frames that came from @ep: takes out what is the tunnels', answers what was asked of us.

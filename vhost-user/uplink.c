@@ -127,8 +127,8 @@ vxlan_down(struct uplinks *u, struct uplink *l)
 	l->up = false;
 	atomic_store_explicit(&l->port->ops, NULL, memory_order_release);
 	/* waits until no lane is in either */
-	if (over->up && uplink_tunnels(u, over) < 0)
-		log_err("port %s: no memory", over->port->cfg.name);
+	if (over->up)
+		uplink_tunnels(u, over);
 	rcu_wait(u->rcu);
 	log_info("port %s: down, as port %s is", l->port->cfg.name, over->port->cfg.name);
 }
@@ -150,11 +150,7 @@ vxlan_up(struct uplinks *u, struct uplink *l, struct err *e)
 	l->vxlan->our_mac = mac_number(over->eth->dev.mac);
 	for (uint32_t i = 0; i < l->vxlan->n_hops; i++)
 		l->vxlan->hop[i].age = ARP_FRESH; /* ask at once */
-	r = uplink_tunnels(u, over);
-	if (r < 0) {
-		err_sys(e, -r, "port %s", p->cfg.name);
-		goto undo;
-	}
+	uplink_tunnels(u, over);
 	p->backing = l->vxlan;
 	atomic_store_explicit(&p->rx_mask, 1, memory_order_relaxed);
 	atomic_store_explicit(&p->tx_mask, 1, memory_order_relaxed);

@@ -142,27 +142,23 @@ publish(struct uplink *l)
 	atomic_store_explicit(&p->ops, full ? &eth_full_ops : &eth_ops, memory_order_release);
 }
 
-int
+/* Needs no memory: who takes a port away relies on it. */
+void
 uplink_tunnels(struct uplinks *u, struct uplink *l)
 {
-	struct vxlan_port *vp[TUNNELS_MAX];
-	struct eth_tunnels *old = l->tunnels;
+	struct vxlan_port *vp[TUNNELS_MAX] = {0};
+	struct eth_tunnels *next = &l->table[l->tunnels == &l->table[0]];
 	uint32_t n = 0;
 
 	for (struct uplink *v = u->first; v; v = v->next)
 		if (v->over == l && n < TUNNELS_MAX)
 			vp[n++] = v->vxlan;
-	l->tunnels = n ? eth_tunnels_make(vp, n) : NULL;
-	if (n && !l->tunnels) {
-		l->tunnels = old;
-		return -ENOMEM;
-	}
+	eth_tunnels_set(next, vp, n);
+	l->tunnels = n ? next : NULL;
 	/* release: pairs with the lane's acquire in its poll */
 	atomic_store_explicit(&l->eth->tunnels, l->tunnels, memory_order_release);
 	publish(l);
-	rcu_wait(u->rcu);
-	free(old);
-	return 0;
+	rcu_wait(u->rcu); /* the other one is free again */
 }
 
 /* What has changed since it was told last. */
@@ -270,7 +266,6 @@ uplink_eth_down(struct uplinks *u, struct uplink *l)
 	give(l);
 	free_own_ring(ep);
 	eth_pools_retire(&u->pools, ep->dev.pool);
-	free(l->tunnels);
 	l->tunnels = NULL;
 	free(ep);
 	l->eth = NULL;

@@ -12,11 +12,12 @@
 struct uplink {
 	struct uplink *next;
 	struct swport *port;
-	struct eth_port *eth;     /* PORT_ETHDEV, PORT_BOND */
-	struct vxlan_port *vxlan; /* PORT_VXLAN */
-	struct uplink *over;      /* PORT_VXLAN: what it is up on; NULL: down */
-	struct eth_tunnels *tunnels;
-	_Atomic bool gone; /* DPDK's interrupt thread: the device went away */
+	struct eth_port *eth;        /* PORT_ETHDEV, PORT_BOND */
+	struct vxlan_port *vxlan;    /* PORT_VXLAN */
+	struct uplink *over;         /* PORT_VXLAN: what it is up on; NULL: down */
+	struct eth_tunnels table[2]; /* the one in use, and one to make the next in */
+	struct eth_tunnels *tunnels; /* NULL: none */
+	_Atomic bool gone;           /* DPDK's interrupt thread: the device went away */
 	bool up;
 	bool link;        /* told already */
 	bool complained;  /* about why it is down */
@@ -43,6 +44,6 @@ void uplink_eth_changed(struct uplinks *u, struct uplink *l);
 void uplink_lldp(const struct uplinks *u, struct uplink *l, uint16_t ttl_s);
 
 /* Makes lanes use what @l is now: which operations, which tunnels. */
-int uplink_tunnels(struct uplinks *u, struct uplink *l);
+void uplink_tunnels(struct uplinks *u, struct uplink *l);
 
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What comes to a device for the VXLAN ports over it: their packets, and ARP. */
-#include <errno.h>
-#include <stdlib.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
@@ -19,16 +17,10 @@ slot_of(uint32_t vni)
 	return vni * UINT32_C(0x9e3779b1) >> 24;
 }
 
-struct eth_tunnels *
-eth_tunnels_make(struct vxlan_port *const *vp, uint32_t n)
+void
+eth_tunnels_set(struct eth_tunnels *t, struct vxlan_port *const *vp, uint32_t n)
 {
-	struct eth_tunnels *t;
-
-	if (n > TUNNELS_MAX)
-		return NULL;
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
+	*t = (struct eth_tunnels){0};
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t at = slot_of(vp[i]->vni);
 
@@ -37,7 +29,6 @@ eth_tunnels_make(struct vxlan_port *const *vp, uint32_t n)
 		t->port[t->n++] = vp[i];
 		t->slot[at] = (uint8_t)t->n;
 	}
-	return t;
 }
 
 /* Its index, or -1. */
