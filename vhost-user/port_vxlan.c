@@ -20,6 +20,8 @@
 
 #define UNITS 128 /* in the age of an address */
 
+_Static_assert(PORT_PEERS_MAX <= VXLAN_PEERS, "each has a number in vxlan_macs");
+
 static uint32_t
 ipv4(const struct port_ip *ip)
 {
@@ -121,6 +123,7 @@ vxlan_port_make(struct swport *port, uint32_t number, struct err *e)
 		return NULL;
 	}
 	vp->port = port;
+	vp->made_of = port->cfg;
 	vp->local = ipv4(&v->local);
 	vp->vni = v->vni;
 	vp->udp_port = v->udp_port;
@@ -152,13 +155,35 @@ vxlan_port_make(struct swport *port, uint32_t number, struct err *e)
 	return vp;
 }
 
-void
-vxlan_port_inherit(struct vxlan_port *new, const struct vxlan_port *old)
+bool
+vxlan_port_differs(const struct vxlan_port *vp)
 {
+	const struct port_cfg *is = &vp->port->cfg, *was = &vp->made_of;
+
+	return memcmp(&is->vxlan, &was->vxlan, sizeof(is->vxlan)) != 0 || is->mtu != was->mtu ||
+	       is->mac_age_s != was->mac_age_s;
+}
+
+void
+vxlan_port_inherit(struct vxlan_port *new, struct vxlan_port *old)
+{
+	struct rte_ring *inbox = new->inbox;
+	uint8_t to[VXLAN_PEERS];
+
 	for (uint32_t i = 0; i < new->n_hops; i++)
 		for (uint32_t k = 0; k < old->n_hops; k++)
 			if (new->hop[i].ip == old->hop[k].ip)
 				atomic_store(&new->hop[i].mac, atomic_load(&old->hop[k].mac));
+	if (new->vni != old->vni)
+		return; /* another network, with stations of its own */
+	memset(to, VXLAN_PEER_NONE, sizeof(to));
+	for (uint32_t i = 0; i < old->n_peers; i++)
+		for (uint32_t k = 0; k < new->n_peers; k++)
+			if (old->peer[i].ip == new->peer[k].ip)
+				to[i] = (uint8_t)k;
+	vxlan_macs_inherit(&new->macs, &old->macs, to);
+	new->inbox = old->inbox;
+	old->inbox = inbox;
 }
 
 void

@@ -19,7 +19,8 @@
 
 struct vxlan_port {
 	struct swport *port;
-	struct swport *over; /* constant while the port is up */
+	struct port_cfg made_of; /* what of it counts: vxlan_port_differs() */
+	struct swport *over;     /* constant while the port is up */
 	struct rte_ring *inbox;
 	struct rte_mbuf *held[PKT_BURST];
 	uint32_t n_held;
@@ -52,8 +53,10 @@ int vxlan_check(const struct port_cfg *cfg, struct err *e);
 
 /* From the port's checked cfg; @number is nobody else's. NULL without memory (words in @e). */
 struct vxlan_port *vxlan_port_make(struct swport *port, uint32_t number, struct err *e);
-/* Takes over which stations @old had found. @new is not up yet. */
-void vxlan_port_inherit(struct vxlan_port *new, const struct vxlan_port *old);
+/* Its port was declared anew, and something that it is made of is another. */
+bool vxlan_port_differs(const struct vxlan_port *vp);
+/* Takes over what @old has found out and what waits in it. No lane sees either. */
+void vxlan_port_inherit(struct vxlan_port *new, struct vxlan_port *old);
 void vxlan_port_free(struct vxlan_port *vp);
 
 /* At most TUNNELS_MAX. No lane sees @t. */

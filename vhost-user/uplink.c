@@ -310,7 +310,7 @@ uplink_close(struct uplinks *u, struct swport *p)
 	free(l);
 }
 
-/* The same tunnel as it is declared now; stations that it knew are known. */
+/* The same tunnel as it is declared now; what it knew is known. */
 static void
 vxlan_remake(struct uplinks *u, struct uplink *l)
 {
@@ -321,8 +321,8 @@ vxlan_remake(struct uplinks *u, struct uplink *l)
 		log_err("%s; it stays as it was", e.text);
 		return;
 	}
-	vxlan_port_inherit(new, old);
 	vxlan_down(u, l);
+	vxlan_port_inherit(new, old);
 	l->vxlan = new;
 	vxlan_port_free(old);
 	l->complained = false;
@@ -337,7 +337,8 @@ uplink_changed(struct uplinks *u, struct swport *p)
 	if (!l)
 		return;
 	if (l->vxlan) {
-		vxlan_remake(u, l);
+		if (!l->up || vxlan_port_differs(l->vxlan))
+			vxlan_remake(u, l);
 		return;
 	}
 	if (l->up && l->mtu != p->cfg.mtu) {

@@ -184,6 +184,25 @@ vxlan_find(const struct vxlan_macs *t, uint64_t mac)
 	return -1;
 }
 
+void
+vxlan_macs_inherit(struct vxlan_macs *t, const struct vxlan_macs *old,
+		   const uint8_t to[VXLAN_PEERS])
+{
+	const uint64_t peer = UINT64_C(0xf) << PEER_SHIFT;
+
+	t->seed = old->seed; /* each keeps its place */
+	atomic_store_explicit(&t->now, atomic_load_explicit(&old->now, memory_order_relaxed),
+			      memory_order_relaxed);
+	for (uint32_t i = 0; i < VXLAN_MAC_SLOTS; i++) {
+		uint64_t v = atomic_load_explicit(&old->slot[i], memory_order_relaxed);
+		uint64_t now = to[v >> PEER_SHIFT & 0xf];
+
+		if (v && now != VXLAN_PEER_NONE)
+			atomic_store_explicit(&t->slot[i], (v & ~peer) | now << PEER_SHIFT,
+					      memory_order_relaxed);
+	}
+}
+
 uint32_t
 vxlan_expire(struct vxlan_macs *t, uint32_t units)
 {

@@ -15,6 +15,8 @@
 #define VXLAN_VNI_MAX   0xffffffu
 #define VXLAN_LOOK_AT   128 /* contiguous bytes that vxlan_parse() needs, or the whole frame */
 #define VXLAN_MAC_SLOTS 8192
+#define VXLAN_PEERS     16 /* that fit into an entry */
+#define VXLAN_PEER_NONE 0xff
 
 /* What does not change from frame to frame of one port to one peer; host order. */
 struct vxlan_path {
@@ -57,6 +59,12 @@ struct vxlan_macs {
 void vxlan_learn(struct vxlan_macs *t, uint64_t mac, uint32_t peer);
 /* The peer's index, or -1. */
 int vxlan_find(const struct vxlan_macs *t, uint64_t mac);
+/*
+ * What @old knows, of peers that are in this table too: @to is the new index of each, or VXLAN_PEER_NONE.
+ * @t is empty and nobody else's yet.
+ */
+void vxlan_macs_inherit(struct vxlan_macs *t, const struct vxlan_macs *old,
+			const uint8_t to[VXLAN_PEERS]);
 /* Forgets what was not heard for @units, below 2,048; returns how many are left. Control thread. */
 uint32_t vxlan_expire(struct vxlan_macs *t, uint32_t units);
 

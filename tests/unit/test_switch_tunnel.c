@@ -315,6 +315,69 @@ test_vxlan_changes(void **state)
 	close_port(u);
 }
 
+/* Declared anew while it runs: nothing of it changed, then the order of its peers. */
+static void
+test_vxlan_keeps_what_it_has(void **state)
+{
+	struct swport *u = make_port("up", PORT_ETHDEV, "net_ring", 9000);
+	struct swport *v = make_vxlan("v", 77, 1500);
+	static struct sample s, back;
+	static uint8_t frame[9100];
+	struct pkt got[PKT_BURST], *one = &back.pkt;
+	struct port_ip swap;
+
+	(void)state;
+	open_port(u);
+	open_port(v);
+	while (peek(u, got))
+		done(u);
+	peer_answers(u, 0x0a000002, M2);
+	peer_answers(u, 0x0a000003, M3);
+	make_frame(&s, 500, 16);
+	make_frame(&back, 300, 16);
+	memcpy(back.bytes, s.bytes + 6, 6);
+	memcpy(back.head, s.bytes + 6, 6);
+	for (int i = 0; i < 2; i++) {
+		/* a frame waits, from a station behind the second peer */
+		outer(u, frame, wrap(u, frame, &s, 77, 3));
+		if (i == 0) {
+			v->cfg.mac_limit = 100;
+		} else {
+			swap = v->cfg.vxlan.peer[0];
+			v->cfg.vxlan.peer[0] = v->cfg.vxlan.peer[1];
+			v->cfg.vxlan.peer[1] = swap;
+		}
+		uplink_changed(&up, v);
+		assert_int_equal(atomic_load(&v->connects), 1 + i);
+		assert_int_equal(peek(v, got), 1);
+		expect_bytes(&got[0], s.bytes, s.pkt.len);
+		done(v);
+		while (peek(u, got)) /* it asks again */
+			done(u);
+		assert_int_equal(send_put(&lane, v, &one, 1), 1);
+		assert_int_equal(collect(u, got), 1);
+		expect_outer(&got[0], &back, M3, 3);
+		done(u);
+	}
+	/* that peer is gone, and so is what was behind it: to all that are left */
+	v->cfg.vxlan.peer[0] = v->cfg.vxlan.peer[1];
+	v->cfg.vxlan.peer[1].family = 0;
+	uplink_changed(&up, v);
+	while (peek(u, got))
+		done(u);
+	assert_int_equal(send_put(&lane, v, &one, 1), 1);
+	assert_int_equal(collect(u, got), 1);
+	expect_outer(&got[0], &back, M2, 2);
+	done(u);
+	/* another network: nothing of this one comes out of it */
+	outer(u, frame, wrap(u, frame, &s, 77, 2));
+	v->cfg.vxlan.vni = 78;
+	uplink_changed(&up, v);
+	assert_int_equal(peek(v, got), 0);
+	close_port(v);
+	close_port(u);
+}
+
 /* Nothing stays behind: devices, rings and buffers could be had again a thousand times. */
 static void
 test_comes_and_goes(void **state)
@@ -346,10 +409,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vxlan_out),           cmocka_unit_test(test_vxlan_in),
-		cmocka_unit_test(test_vxlan_answers_arp),   cmocka_unit_test(test_vxlan_needs_room),
-		cmocka_unit_test(test_vxlan_changes),       cmocka_unit_test(test_comes_and_goes),
+		cmocka_unit_test(test_vxlan_out),
+		cmocka_unit_test(test_vxlan_in),
+		cmocka_unit_test(test_vxlan_answers_arp),
+		cmocka_unit_test(test_vxlan_needs_room),
+		cmocka_unit_test(test_vxlan_changes),
+		cmocka_unit_test(test_comes_and_goes),
 		cmocka_unit_test(test_vxlan_out_of_chains),
+		cmocka_unit_test(test_vxlan_keeps_what_it_has),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
