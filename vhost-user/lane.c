@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vhost-user/lane.h"
 
+#include <unistd.h>
+
 #include "base/tsc.h"
 #include "vhost-user/forward.h"
 #include "vhost-user/idle.h"
@@ -271,6 +273,7 @@ lane_run(void *arg)
 	uint64_t last;
 
 	self = lane;
+	atomic_store_explicit(&lane->tid, gettid(), memory_order_relaxed);
 	lane_init(lane);
 	last = lane->now;
 	rcu_online(lane->rcu, lane->number);
@@ -290,6 +293,7 @@ lane_run(void *arg)
 	}
 	rcu_offline(lane->rcu, lane->number);
 	lane_fini(lane);
+	atomic_store_explicit(&lane->tid, 0, memory_order_relaxed);
 	self = NULL;
 	return 0;
 }
@@ -298,6 +302,7 @@ void
 lane_empty(struct lane *lane)
 {
 	self = lane;
+	atomic_store_explicit(&lane->tid, gettid(), memory_order_relaxed);
 	rcu_online(lane->rcu, lane->number);
 	lane->now = tsc_now();
 	look_up_ports(lane);
@@ -305,5 +310,6 @@ lane_empty(struct lane *lane)
 	end_round(lane);
 	lane->emptied = false;
 	rcu_offline(lane->rcu, lane->number);
+	atomic_store_explicit(&lane->tid, 0, memory_order_relaxed);
 	self = NULL;
 }

@@ -83,6 +83,7 @@ struct lane {
 	/* other threads */
 	_Atomic(const struct lane_ports *) ports __attribute__((aligned(64)));
 	_Atomic bool stop;
+	_Atomic int tid;      /* of the thread that it is; 0: none. For overdue.c */
 	_Atomic bool resting; /* asleep, or about to be; whoever clears it wakes it: idle.h */
 
 	/* its own */

@@ -26,6 +26,7 @@
 #include "vhost-user/idle.h"
 #include "vhost-user/logsink.h"
 #include "vhost-user/options.h"
+#include "vhost-user/overdue.h"
 #include "vhost-user/quickstart.h"
 #include "vhost-user/server.h"
 #include "vhost-user/sigbus.h"
@@ -211,6 +212,7 @@ static int
 run(struct lane_switch *sw, struct server *srv, const struct options *o, struct err *e)
 {
 	struct lanes lanes = {.sw = sw, .o = o, .srv = srv, .started = o->takeover};
+	struct overdue overdue;
 	struct handover h = {.sw = sw,
 			     .lanes = {lanes_start, lanes_stop, &lanes},
 			     .library = o->library,
@@ -229,6 +231,9 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 		r = sigbus_guard(&sw->fwd);
 	if (r < 0)
 		return err_sys(e, -r, "lists of ports");
+	r = overdue_start(&overdue, sw->lane, sw->n_lanes);
+	if (r < 0)
+		return err_sys(e, -r, "thread that looks after the forwarding threads");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warn("memory cannot be locked: %s", strerror(errno));
 	if (o->eal.telemetry && telemetry_open(sw, sw->n_lanes) < 0)
@@ -246,6 +251,7 @@ run(struct lane_switch *sw, struct server *srv, const struct options *o, struct 
 	/* ports go while the lanes still answer, then the lanes */
 	switch_close_ports(sw);
 	stop_lanes(sw);
+	overdue_stop(&overdue);
 	telemetry_close();
 	switch_fini(sw);
 	return r;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vhost-user/port_vhost.h"
 
-#include <unistd.h>
-
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
 #include "vhost-user/lane.h"
+#include "vhost-user/shared_event.h"
 
 _Static_assert(LANE_SEGS >= RING_SEGS, "a burst's pieces");
 
@@ -111,18 +110,29 @@ packed_peek_off(struct lane *lane, struct swport *port, uint32_t queue, struct p
 	return unfinished(lane, pkt, n);
 }
 
+typedef void done_fn(struct ring *r);
+
+static inline __attribute__((always_inline)) void
+done(struct lane *lane, struct swport *port, uint32_t queue, done_fn *ring_done)
+{
+	struct ring *r = tx_ring(port, queue);
+	bool broken = r->broken;
+
+	ring_done(r);
+	if (__builtin_expect(r->broken != broken, 0))
+		counter_add(&swport_count(port, lane)->bad_ring, 1);
+}
+
 static void
 split_done(struct lane *lane, struct swport *port, uint32_t queue)
 {
-	(void)lane;
-	ring_split_done(tx_ring(port, queue));
+	done(lane, port, queue, ring_split_done);
 }
 
 static void
 packed_done(struct lane *lane, struct swport *port, uint32_t queue)
 {
-	(void)lane;
-	ring_packed_done(tx_ring(port, queue));
+	done(lane, port, queue, ring_packed_done);
 }
 
 static uint32_t
@@ -143,11 +153,10 @@ static int
 watch(struct lane *lane, struct swport *port, uint32_t queue)
 {
 	struct ring *r = tx_ring(port, queue);
-	uint64_t kicks;
 
 	(void)lane;
 	/* kicks of before; none is the usual case */
-	if (r->kick_fd >= 0 && read(r->kick_fd, &kicks, sizeof(kicks)) > 0)
+	if (r->kick_fd >= 0 && shared_event_drain(r->kick_fd))
 		r->kicked++;
 	if (!r->broken)
 		ring_listen(r);

@@ -15,6 +15,7 @@
 /* What ops work on: swport.backing. Changed only while ops are NULL and no lane holds them. */
 struct vhost_rings {
 	struct gpa_map mem;
+	atomic_bool rude; /* as ring_setup; never served again */
 	/* as vhost numbers them: the guest's receive queue 0, transmit queue 0, receive queue 1, ... */
 	struct ring ring[VHOST_RINGS] __attribute__((aligned(64)));
 };

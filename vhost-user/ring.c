@@ -9,6 +9,7 @@
 #include <linux/virtio_net.h>
 
 #include "vhost-user/ring_mem.h"
+#include "vhost-user/shared_event.h"
 
 _Static_assert(offsetof(struct ring_inflight, position) == 16 && sizeof(struct ring_inflight) == 32,
 	       "as the protocol has it");
@@ -116,6 +117,7 @@ ring_attach(struct ring *r, const struct gpa_map *mem, const struct ring_setup *
 		.event_idx = has(s->features, VIRTIO_RING_F_EVENT_IDX),
 		.mergeable = has(s->features, VIRTIO_NET_F_MRG_RXBUF),
 		.in_order = has(s->features, VIRTIO_F_IN_ORDER),
+		.rude = s->rude,
 		.call_fd = s->call_fd,
 		.kick_fd = s->kick_fd,
 	};
@@ -136,6 +138,23 @@ ring_detach(struct ring *r)
 {
 	r->up = false;
 	r->call_fd = r->kick_fd = -1;
+}
+
+void
+ring_call(struct ring *r)
+{
+	int e;
+
+	if (r->rude && atomic_load_explicit(r->rude, memory_order_relaxed))
+		return;
+	e = shared_event_signal(r->call_fd);
+	if (e == 0)
+		r->calls++;
+	if (e != -EINTR)
+		return;
+	r->broken = true;
+	if (r->rude)
+		atomic_store_explicit(r->rude, true, memory_order_relaxed);
 }
 
 uint16_t

@@ -13,6 +13,7 @@
 #ifndef CORELANE_VHOST_USER_RING_H
 #define CORELANE_VHOST_USER_RING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -76,6 +77,7 @@ struct ring {
 	uint16_t size;
 	uint16_t hlen; /* of the virtio-net header: 10, or 12 */
 	bool up, packed, event_idx, mergeable, in_order;
+	atomic_bool *rude;    /* as ring_setup */
 	uint8_t gso;          /* bit n: VIRTIO_NET_HDR_GSO n may come or go */
 	bool csum;            /* unfinished checksums may come or go */
 	int call_fd, kick_fd; /* or -1 */
@@ -105,9 +107,11 @@ struct ring_scratch {
 struct ring_setup {
 	void *desc, *avail, *used; /* packed: descriptors, driver's and device's event area */
 	uint32_t size;
-	uint16_t base;     /* packed: wrap counter in bit 15 (vhost-user's SET_VRING_BASE) */
-	uint64_t features; /* virtio's, as negotiated */
-	int call_fd, kick_fd;
+	uint16_t base;        /* packed: wrap counter in bit 15 (vhost-user's SET_VRING_BASE) */
+	uint64_t features;    /* virtio's, as negotiated */
+	int call_fd, kick_fd; /* from shared_event_check() */
+	/* All rings of one front end: it made a call wait, so none is made any more; NULL: nobody asks. */
+	atomic_bool *rude;
 	bool transmit; /* the guest's: we take from it */
 	struct ring_inflight *inflight;
 	bool resume; /* a first look after a connection: inflight may know better than base */
@@ -144,6 +148,9 @@ void ring_packed_done(struct ring *r);
 uint32_t ring_split_put(struct ring *r, struct ring_scratch *s, struct pkt *const *pkt, uint32_t n);
 uint32_t ring_packed_put(struct ring *r, struct ring_scratch *s, struct pkt *const *pkt,
 			 uint32_t n);
+
+/* Signals the driver: used buffers wait. One that makes us wait for that breaks the ring. */
+void ring_call(struct ring *r);
 
 /* Whether the driver is to kick when something comes. */
 void ring_listen(struct ring *r);

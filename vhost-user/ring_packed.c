@@ -4,7 +4,6 @@
  * first one, written last.
  */
 #include <errno.h>
-#include <sys/eventfd.h>
 
 #include "vhost-user/ring_mem.h"
 
@@ -95,8 +94,8 @@ publish(struct ring *r, uint64_t first, struct place end, uint16_t slots)
 	r->wrap = end.wrap;
 	if (r->inflight)
 		remember(r, end, end);
-	if (r->call_fd >= 0 && unlikely_(wants_call(r, slots)) && eventfd_write(r->call_fd, 1) == 0)
-		r->calls++;
+	if (r->call_fd >= 0 && unlikely_(wants_call(r, slots)))
+		ring_call(r);
 }
 
 static __attribute__((noinline)) enum chain_frame

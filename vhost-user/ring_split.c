@@ -4,7 +4,6 @@
  * nothing that already has its value.
  */
 #include <errno.h>
-#include <sys/eventfd.h>
 
 #include "vhost-user/ring_mem.h"
 
@@ -57,8 +56,8 @@ publish(struct ring *r, uint16_t pos)
 		wanted = vring_need_event(read_once(&r->avail->ring[r->size]), pos, old);
 	else
 		wanted = !(read_once(&r->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
-	if (unlikely_(wanted) && eventfd_write(r->call_fd, 1) == 0)
-		r->calls++;
+	if (unlikely_(wanted))
+		ring_call(r);
 }
 
 /* A frame that lies in a chain. @ret_keep: false when it is not to be shown. */

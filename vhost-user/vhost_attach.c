@@ -2,7 +2,6 @@
 #include "vhost-user/vhost_attach.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/util.h"
 #include "vhost-user/offload.h"
 #include "vhost-user/port_vhost.h"
+#include "vhost-user/shared_event.h"
 #include "vhost-user/sigbus.h"
 #include "vhost-user/vhost_message.h"
 
@@ -115,19 +115,6 @@ look_at_memory(struct swport *p, int vid)
 	return good;
 }
 
-/* An eventfd, it should be: it must never make a lane wait, whatever a front end gave us. */
-static int
-event_fd(int fd)
-{
-	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
-
-	if (flags < 0)
-		return -1;
-	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -1;
-	return fd;
-}
-
 /* Counted each time, told once a connection. */
 static void
 complain(struct swport *p, const char *words)
@@ -155,8 +142,11 @@ look_at_ring(struct swport *p, int vid, uint16_t i, uint64_t features)
 	s.avail = v.avail;
 	s.used = v.used;
 	s.size = v.size;
-	s.kick_fd = event_fd(v.kickfd);
-	s.call_fd = event_fd(v.callfd);
+	s.kick_fd = shared_event_check(v.kickfd);
+	s.call_fd = shared_event_check(v.callfd);
+	s.rude = &a->rings.rude;
+	if ((v.kickfd >= 0 && s.kick_fd < 0) || (v.callfd >= 0 && s.call_fd < 0))
+		complain(p, "a queue's kick or call descriptor is no eventfd; it is not used");
 	if (a->inflight && rte_vhost_get_vhost_ring_inflight(vid, i, &inflight) == 0)
 		s.inflight = (struct ring_inflight *)inflight.inflight_packed;
 	s.resume = !(a->known & 1u << i);
@@ -190,6 +180,11 @@ settle(struct swport *p, int vid)
 	if (atomic_load_explicit(&p->lost, memory_order_relaxed)) {
 		complain(p, "some of the front end's memory is not there; the port is not served "
 			    "until it connects anew");
+		return;
+	}
+	if (atomic_load_explicit(&a->rings.rude, memory_order_relaxed)) {
+		complain(p, "the front end made a forwarding thread wait for its eventfd; the port "
+			    "is not served until it is removed and added again");
 		return;
 	}
 	p->packed = features >> VIRTIO_F_RING_PACKED & 1;

@@ -336,6 +336,7 @@ static const struct scenario scenarios[] = {
 	{"reconnect", check_reconnect},
 	{"stall", check_stall},
 	{"broken-ring", check_broken_ring},
+	{"held", check_held},
 	{"messages", check_messages},
 	{"truncation", check_truncation},
 	{"huge-truncation", check_huge_truncation},

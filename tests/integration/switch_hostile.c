@@ -2,7 +2,9 @@
 #include "tests/integration/switch_hostile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,6 +98,53 @@ void
 check_huge_truncation(struct world *w)
 {
 	truncate_memory(w, true);
+}
+
+/* Wants to be called for each frame, by eventfds that take no more and let nobody go who tries. */
+static void
+set_trap(struct world *w, struct guest *g)
+{
+	for (int i = 0; i < 2; i++) {
+		struct ring *r = &g->port.ring[i];
+
+		require(eventfd_write(r->call_fd, UINT64_MAX - 1) == 0, "filling");
+		require(fcntl(r->call_fd, F_SETFL, 0) == 0 && fcntl(r->kick_fd, F_SETFL, 0) == 0,
+			"blocking");
+		if (w->packed)
+			__atomic_store_n(&r->driver->flags, VRING_PACKED_EVENT_FLAG_ENABLE,
+					 __ATOMIC_RELEASE);
+		else
+			__atomic_store_n(&r->vr.avail->flags, 0, __ATOMIC_RELEASE);
+	}
+}
+
+/* A front end that makes the eventfds that it shares blocking ones again, on a switch that sleeps. */
+void
+check_held(struct world *w)
+{
+	struct world s = {.program = w->program, .packed = w->packed, .lanes = true};
+	struct guest *g = &s.guest[2];
+
+	require(world_start(&s), "a second switch does not start");
+	guests(&s, 3);
+	introduce(&s, 3);
+	set_trap(&s, g);
+	send_from(&s, 0, 60, 1, 3);
+	for (int i = 0; i < 50; i++) {
+		usleep(i % 10 ? 0 : 5000); /* asleep by then */
+		send_from(&s, 0, 60, 1, 2);
+		expect_frame(&s.guest[1], frame, 60);
+		send_from(&s, 1, 60, 2, 1);
+		expect_frame(&s.guest[0], frame, 60);
+	}
+	expect_stat(&s, g, bad_guest, 1);
+	/* with its next message it is told so, and not served again */
+	vhost_set_state(&g->port.vhost, VHOST_SET_VRING_ENABLE, 1, 0);
+	vhost_set_state(&g->port.vhost, VHOST_SET_VRING_ENABLE, 1, 1);
+	send_from(&s, 0, 60, 1, 3);
+	send_from(&s, 0, 60, 1, 2);
+	expect_frame(&s.guest[1], frame, 60);
+	world_stop(&s);
 }
 
 /* Tells of ring 1 of @g that it lies where nothing is. */

@@ -9,6 +9,7 @@ void check_stall(struct world *w);
 void check_broken_ring(struct world *w);
 void check_truncation(struct world *w);
 void check_huge_truncation(struct world *w);
+void check_held(struct world *w);
 void check_messages(struct world *w);
 
 #endif
