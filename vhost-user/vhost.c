@@ -153,13 +153,14 @@ on_ready(int vid)
 
 	if (!p)
 		return -1;
-	atomic_fetch_add_explicit(&p->connects, 1, memory_order_relaxed);
 	atomic_store_explicit(&p->vid, vid, memory_order_release);
 	p->node = rte_vhost_get_numa_node(vid); /* -1: unknown; balance.c places it */
 	if (reg.library)
 		library_ready(p, vid);
 	else
 		attach_ready(p, vid);
+	/* release: whoever sees it counted may send: lanes see the port too */
+	atomic_fetch_add_explicit(&p->connects, 1, memory_order_release);
 	log_info("port %s: connected", p->cfg.name);
 	return 0;
 }
