@@ -155,13 +155,22 @@ vxlan_port_make(struct swport *port, uint32_t number, struct err *e)
 	return vp;
 }
 
+static bool
+same_tunnel(const struct port_vxlan *a, const struct port_vxlan *b)
+{
+	return a->vni == b->vni && a->udp_port == b->udp_port && strcmp(a->over, b->over) == 0 &&
+	       memcmp(&a->local, &b->local, sizeof(a->local)) == 0 &&
+	       memcmp(&a->gateway, &b->gateway, sizeof(a->gateway)) == 0 &&
+	       memcmp(a->peer, b->peer, sizeof(a->peer)) == 0;
+}
+
 bool
 vxlan_port_differs(const struct vxlan_port *vp)
 {
 	const struct port_cfg *is = &vp->port->cfg, *was = &vp->made_of;
 
-	return memcmp(&is->vxlan, &was->vxlan, sizeof(is->vxlan)) != 0 || is->mtu != was->mtu ||
-	       is->mac_age_s != was->mac_age_s;
+	return is->mtu != was->mtu || is->mac_age_s != was->mac_age_s ||
+	       !same_tunnel(&is->vxlan, &was->vxlan);
 }
 
 void
