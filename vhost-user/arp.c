@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/be.h"
+
 #define ETHERTYPE_ARP  0x0806
 #define ETHERTYPE_IPV4 0x0800
 #define ETHER_LEN      14
@@ -26,32 +28,6 @@ mac_bytes(uint64_t number, uint8_t ret[6])
 		ret[i] = (uint8_t)number;
 }
 
-static uint16_t
-get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, (uint16_t)(v >> 16));
-	put16(p + 2, (uint16_t)v);
-}
-
 bool
 arp_parse(const uint8_t *frame, uint32_t len, struct arp *ret)
 {
@@ -60,14 +36,14 @@ arp_parse(const uint8_t *frame, uint32_t len, struct arp *ret)
 	const uint8_t *p = frame + ETHER_LEN;
 	struct arp a;
 
-	if (len < ETHER_LEN + ARP_LEN || get16(frame + 12) != ETHERTYPE_ARP ||
+	if (len < ETHER_LEN + ARP_LEN || be_get16(frame + 12) != ETHERTYPE_ARP ||
 	    memcmp(p, form, sizeof(form)) != 0)
 		return false;
-	a.op = get16(p + 6);
+	a.op = be_get16(p + 6);
 	a.sender_mac = mac_number(p + 8);
-	a.sender_ip = get32(p + 14);
+	a.sender_ip = be_get32(p + 14);
 	a.target_mac = mac_number(p + 18);
-	a.target_ip = get32(p + 24);
+	a.target_ip = be_get32(p + 24);
 	if ((a.op != ARP_REQUEST && a.op != ARP_REPLY) || a.sender_mac == 0 ||
 	    (a.sender_mac & GROUP) || a.sender_mac != mac_number(frame + 6))
 		return false;
@@ -83,17 +59,17 @@ arp_make(uint8_t *frame, const struct arp *a)
 	memset(frame, 0, ARP_FRAME);
 	mac_bytes(a->target_mac ? a->target_mac : ARP_BROADCAST, frame);
 	mac_bytes(a->sender_mac, frame + 6);
-	put16(frame + 12, ETHERTYPE_ARP);
-	put16(p, 1);
-	put16(p + 2, ETHERTYPE_IPV4);
+	be_put16(frame + 12, ETHERTYPE_ARP);
+	be_put16(p, 1);
+	be_put16(p + 2, ETHERTYPE_IPV4);
 	p[4] = 6;
 	p[5] = 4;
-	put16(p + 6, a->op);
+	be_put16(p + 6, a->op);
 	mac_bytes(a->sender_mac, p + 8);
-	put32(p + 14, a->sender_ip);
+	be_put32(p + 14, a->sender_ip);
 	/* RFC 826: of a question the target's hardware address means nothing */
 	mac_bytes(a->op == ARP_REPLY ? a->target_mac : 0, p + 18);
-	put32(p + 24, a->target_ip);
+	be_put32(p + 24, a->target_ip);
 }
 
 void

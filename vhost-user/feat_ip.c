@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "vhost-user/feat_vlan.h"
 #include "vhost-user/lane.h"
 
@@ -61,12 +62,6 @@ struct rest {
 	uint32_t len;
 	const uint8_t *mac; /* the frame's source */
 };
-
-static uint16_t
-be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static bool
 skip(struct rest *r, uint32_t n)
@@ -136,12 +131,12 @@ may_be_nobody4(const struct rest *r)
 	const uint8_t *ip = r->at;
 	uint32_t header = (ip[0] & 0xfu) * 4;
 
-	if ((be16(ip + 6) & 0x1fff) != 0)
+	if ((be_get16(ip + 6) & 0x1fff) != 0)
 		return false;
 	if (ip[9] == PROTO_IGMP)
 		return true;
-	return ip[9] == PROTO_UDP && r->len >= header + 4 && be16(ip + header) == DHCP_CLIENT &&
-	       be16(ip + header + 2) == DHCP_SERVER;
+	return ip[9] == PROTO_UDP && r->len >= header + 4 && be_get16(ip + header) == DHCP_CLIENT &&
+	       be_get16(ip + header + 2) == DHCP_SERVER;
 }
 
 static bool
@@ -243,7 +238,7 @@ check_frame(const struct ip_state *s, const struct pkt *pkt)
 	for (int tags = 0;; tags++) {
 		if (r.len < 2)
 			return false;
-		type = be16(r.at);
+		type = be_get16(r.at);
 		if (type != TPID_CUSTOMER && type != TPID_SERVICE)
 			break;
 		if (tags == TAGS_MAX || !skip(&r, ETH_TAG_LEN))

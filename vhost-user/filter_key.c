@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/be.h"
 #include "base/util.h"
 
 #define ETHERTYPE_CTAG 0x8100
@@ -33,12 +34,6 @@ struct view {
 	bool more;        /* the frame goes on behind end */
 };
 
-static uint16_t
-get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
 /* @n bytes at v->at; NULL when they are not in the head. */
 static const uint8_t *
 see(const struct view *v, uint32_t n)
@@ -65,8 +60,8 @@ take_ports(const struct view *v, union filter_key *k)
 	if (!p)
 		return !v->more;
 	k->f.flags |= KEY_PORTS;
-	k->f.source_port = get16(p);
-	k->f.target_port = get16(p + 2);
+	k->f.source_port = be_get16(p);
+	k->f.target_port = be_get16(p + 2);
 	return true;
 }
 
@@ -85,7 +80,7 @@ take_ipv4(struct view *v, union filter_key *k)
 	k->f.protocol = ip[9];
 	memcpy(k->f.source, ip + 12, 4);
 	memcpy(k->f.target, ip + 16, 4);
-	if (get16(ip + 6) & 0x1fff) /* RFC 791: not the first fragment */
+	if (be_get16(ip + 6) & 0x1fff) /* RFC 791: not the first fragment */
 		return true;
 	if (header > v->end - v->at)
 		return !v->more;
@@ -141,7 +136,7 @@ take_ipv6(struct view *v, union filter_key *k)
 		p = see(v, 8); /* no extension header is shorter */
 		if (!p)
 			return !v->more;
-		if (next == PROTO_FRAGMENT && (get16(p + 2) & 0xfff8)) {
+		if (next == PROTO_FRAGMENT && (be_get16(p + 2) & 0xfff8)) {
 			k->f.protocol = p[0];
 			return true;
 		}
@@ -159,7 +154,7 @@ filter_key_make(const uint8_t *head, uint32_t head_len, uint32_t len, uint16_t v
 		union filter_key *ret)
 {
 	struct view v = {.head = head, .at = ETHER_LEN, .end = head_len, .more = head_len < len};
-	uint16_t type = get16(head + 12);
+	uint16_t type = be_get16(head + 12);
 
 	memset(ret, 0, sizeof(*ret));
 	memcpy(ret->f.target_mac, head, 6);
@@ -171,7 +166,7 @@ filter_key_make(const uint8_t *head, uint32_t head_len, uint32_t len, uint16_t v
 		ret->f.ether_type = type;
 		if (!tag)
 			return !v.more;
-		type = get16(tag + 2);
+		type = be_get16(tag + 2);
 		v.at += 4;
 	}
 	ret->f.ether_type = type;

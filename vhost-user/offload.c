@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/be.h"
 #include "base/util.h"
 #include "vhost-user/csum.h"
 
@@ -38,32 +39,6 @@ struct cursor {
 	const struct pkt *pkt;
 	uint32_t part, at;
 };
-
-static uint32_t
-get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static void
-put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
 
 uint32_t
 offload_takes(uint64_t features)
@@ -170,7 +145,7 @@ find_layer4(const uint8_t *f, uint32_t len, struct layout *l)
 	do {
 		if (at + 2 > len)
 			return false;
-		type = get16(f + at);
+		type = be_get16(f + at);
 		at += type == TYPE_TAG_C || type == TYPE_TAG_S ? 4 : 2;
 	} while (type == TYPE_TAG_C || type == TYPE_TAG_S);
 	l->l3 = at;
@@ -179,7 +154,7 @@ find_layer4(const uint8_t *f, uint32_t len, struct layout *l)
 		l->l4 = at + (f[at] & 0xf) * 4u;
 		l->protocol = f[at + 9];
 		/* RFC 791: fragments have no whole segment; 0x4000 is "don't" */
-		return f[at] >> 4 == 4 && l->l4 >= at + 20 && (get16(f + at + 6) & 0xbfff) == 0;
+		return f[at] >> 4 == 4 && l->l4 >= at + 20 && (be_get16(f + at + 6) & 0xbfff) == 0;
 	}
 	l->family = 6;
 	return type == TYPE_IPV6 && at + 40 <= len && f[at] >> 4 == 6 && skip_extensions(f, len, l);
@@ -322,31 +297,31 @@ finish_segment(struct pkt *p, const struct layout *l, uint32_t i, uint32_t step,
 	struct csum sum = {0};
 
 	if (l->family == 4) {
-		put16(ip + 2, p->len - l->l3);
-		put16(ip + 4, get16(ip + 4) + i);
-		put16(ip + 10, 0);
+		be_put16(ip + 2, p->len - l->l3);
+		be_put16(ip + 4, be_get16(ip + 4) + i);
+		be_put16(ip + 10, 0);
 		csum_add(&sum, ip, l->l4 - l->l3);
 		csum_put(&sum, ip + 10, false);
 		sum = (struct csum){0};
 		csum_add(&sum, ip + 12, 8);
 	} else {
-		put16(ip + 4, p->len - l->l3 - 40);
+		be_put16(ip + 4, p->len - l->l3 - 40);
 		csum_add(&sum, ip + 8, 32);
 	}
 	csum_add_number(&sum, l->protocol);
 	csum_add_number(&sum, l4_len);
 	if (l->protocol == PROTO_UDP) {
-		put16(l4 + 4, l4_len);
-		put16(l4 + UDP_CSUM, 0);
+		be_put16(l4 + 4, l4_len);
+		be_put16(l4 + UDP_CSUM, 0);
 		finish_field(&sum, p, l->l4, l->l4 + UDP_CSUM);
 		return;
 	}
-	put32(l4 + 4, get32(l4 + 4) + i * step);
+	be_put32(l4 + 4, be_get32(l4 + 4) + i * step);
 	if (!last)
 		l4[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	if (i > 0)
 		l4[13] &= (uint8_t)~TCP_CWR;
-	put16(l4 + TCP_CSUM, 0);
+	be_put16(l4 + TCP_CSUM, 0);
 	finish_field(&sum, p, l->l4, l->l4 + TCP_CSUM);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/be.h"
 #include "base/util.h"
 
 #define ETHER_LEN      14
@@ -34,18 +35,12 @@
 
 static const uint8_t any_address[16];
 
-static uint16_t
-get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
 /* RFC 1071: over these bytes and what was summed before. 0xffff when the checksum inside is right. */
 static uint32_t
 add_up(uint32_t sum, const uint8_t *p, uint32_t len)
 {
 	for (; len > 1; p += 2, len -= 2)
-		sum += get16(p);
+		sum += be_get16(p);
 	if (len)
 		sum += (uint32_t)p[0] << 8;
 	return sum;
@@ -66,7 +61,7 @@ snoop_may_be(const uint8_t *head, uint32_t head_len)
 
 	if (!(head[0] & 1) || head_len < ETHER_LEN + IPV4_MIN)
 		return false;
-	type = get16(head + 12);
+	type = be_get16(head + 12);
 	if (type == ETHERTYPE_IPV4)
 		return head[23] == PROTO_IGMP || head[23] == PROTO_PIM;
 	/* RFC 2710, 3 and RFC 3810, 5: always with a router alert in a hop-by-hop header */
@@ -80,7 +75,7 @@ snoop_is_report(const uint8_t *head, uint32_t head_len)
 
 	if (!snoop_may_be(head, head_len))
 		return false;
-	if (get16(head + 12) == ETHERTYPE_IPV4) {
+	if (be_get16(head + 12) == ETHERTYPE_IPV4) {
 		at = ETHER_LEN + (head[14] & 0xf) * 4u;
 		return head[23] == PROTO_IGMP && at < head_len && head[at] != IGMP_QUERY;
 	}
@@ -121,7 +116,7 @@ static void
 take_records(const uint8_t *p, uint32_t len, uint32_t n, uint32_t address, struct snoop_msg *m)
 {
 	for (; n > 0 && len >= 4 + address; n--) {
-		uint32_t sources = get16(p + 2);
+		uint32_t sources = be_get16(p + 2);
 		uint64_t size = 4 + address + (uint64_t)sources * address + (uint64_t)p[1] * 4;
 
 		if (size > len)
@@ -163,7 +158,7 @@ take_igmp(const uint8_t *ip, const uint8_t *p, uint32_t len, struct snoop_msg *m
 		add_record(m, p + 4, false);
 		break;
 	case IGMP_REPORT_V3:
-		take_records(p + 8, len - 8, get16(p + 6), 4, m);
+		take_records(p + 8, len - 8, be_get16(p + 6), 4, m);
 		break;
 	default:
 		m->kind = SNOOP_NOTHING;
@@ -186,8 +181,8 @@ parse_ipv4(const uint8_t *ip, uint32_t len, struct snoop_msg *m)
 	if (len < IPV4_MIN || ip[0] >> 4 != 4)
 		return;
 	header = (ip[0] & 0xf) * 4u;
-	total = get16(ip + 2);
-	if (header < IPV4_MIN || total < header || total > len || (get16(ip + 6) & 0x3fff) ||
+	total = be_get16(ip + 2);
+	if (header < IPV4_MIN || total < header || total > len || (be_get16(ip + 6) & 0x3fff) ||
 	    ip[8] != 1)
 		return; /* fragments, and what has crossed a router */
 	m->family = 4;
@@ -218,7 +213,7 @@ take_mld(const uint8_t *ip, const uint8_t *p, uint32_t len, struct snoop_msg *m)
 		add_record(m, p + 8, false);
 		break;
 	case MLD_REPORT_V2:
-		take_records(p + 8, len - 8, get16(p + 6), 16, m);
+		take_records(p + 8, len - 8, be_get16(p + 6), 16, m);
 		break;
 	default:
 		m->kind = SNOOP_NOTHING;
@@ -234,7 +229,7 @@ parse_ipv6(const uint8_t *ip, uint32_t len, struct snoop_msg *m)
 
 	if (len < IPV6_LEN || ip[0] >> 4 != 6 || ip[7] != 1)
 		return;
-	payload = get16(ip + 4);
+	payload = be_get16(ip + 4);
 	if (payload > len - IPV6_LEN)
 		return;
 	m->family = 6;
@@ -261,7 +256,7 @@ snoop_parse(const uint8_t *frame, uint32_t len, struct snoop_msg *ret)
 	ret->n = 0;
 	if (len < ETHER_LEN || !snoop_may_be(frame, len))
 		return;
-	type = get16(frame + 12);
+	type = be_get16(frame + 12);
 	if (type == ETHERTYPE_IPV4)
 		parse_ipv4(frame + ETHER_LEN, len - ETHER_LEN, ret);
 	else if (type == ETHERTYPE_IPV6)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/be.h"
 #include "vhost-user/arp.h"
 
 #define ETHER_LEN     14
@@ -22,32 +23,6 @@
 #define STAMP_MASK 0xfffu
 #define GROUP      (UINT64_C(1) << 40)
 
-static uint16_t
-get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
 /* RFC 1071, over an even number of bytes. 0 when a right checksum is among them. */
 static uint16_t
 checksum(const uint8_t *p, uint32_t len)
@@ -55,7 +30,7 @@ checksum(const uint8_t *p, uint32_t len)
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < len; i += 2)
-		sum += get16(p + i);
+		sum += be_get16(p + i);
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
@@ -68,27 +43,27 @@ vxlan_push(uint8_t *outer, const struct vxlan_path *path, uint32_t len, uint32_t
 
 	mac_bytes(path->hop_mac, outer);
 	mac_bytes(path->our_mac, outer + 6);
-	put16(outer + 12, 0x0800);
+	be_put16(outer + 12, 0x0800);
 
 	ip[0] = 0x45;
 	ip[1] = 0;
-	put16(ip + 2, IPV4_MIN + UDP_LEN + VXLAN_LEN + len);
-	put16(ip + 4, 0); /* RFC 6864: of an atomic datagram it means nothing */
-	put16(ip + 6, DONT_FRAGMENT);
+	be_put16(ip + 2, IPV4_MIN + UDP_LEN + VXLAN_LEN + len);
+	be_put16(ip + 4, 0); /* RFC 6864: of an atomic datagram it means nothing */
+	be_put16(ip + 6, DONT_FRAGMENT);
 	ip[8] = TTL;
 	ip[9] = PROTO_UDP;
-	put16(ip + 10, 0);
-	put32(ip + 12, path->local);
-	put32(ip + 16, path->peer);
-	put16(ip + 10, checksum(ip, IPV4_MIN));
+	be_put16(ip + 10, 0);
+	be_put32(ip + 12, path->local);
+	be_put32(ip + 16, path->peer);
+	be_put16(ip + 10, checksum(ip, IPV4_MIN));
 
-	put16(udp, PORT_FIRST + (hash & 0x3fff));
-	put16(udp + 2, path->udp_port);
-	put16(udp + 4, UDP_LEN + VXLAN_LEN + len);
-	put16(udp + 6, 0); /* RFC 7348, 5: should be zero */
+	be_put16(udp, PORT_FIRST + (hash & 0x3fff));
+	be_put16(udp + 2, path->udp_port);
+	be_put16(udp + 4, UDP_LEN + VXLAN_LEN + len);
+	be_put16(udp + 6, 0); /* RFC 7348, 5: should be zero */
 
-	put32(vx, (uint32_t)FLAG_VNI << 24);
-	put32(vx + 4, path->vni << 8);
+	be_put32(vx, (uint32_t)FLAG_VNI << 24);
+	be_put32(vx + 4, path->vni << 8);
 }
 
 enum vxlan_kind
@@ -98,7 +73,7 @@ vxlan_parse(const uint8_t *frame, uint32_t have, uint32_t len, uint16_t udp_port
 	const uint8_t *ip = frame + ETHER_LEN, *udp;
 	uint32_t header, total;
 
-	if (have < ETHER_LEN + IPV4_MIN + UDP_LEN || get16(frame + 12) != 0x0800 ||
+	if (have < ETHER_LEN + IPV4_MIN + UDP_LEN || be_get16(frame + 12) != 0x0800 ||
 	    ip[0] >> 4 != 4 || ip[9] != PROTO_UDP)
 		return VXLAN_NONE;
 	header = (ip[0] & 0xf) * 4u;
@@ -106,20 +81,21 @@ vxlan_parse(const uint8_t *frame, uint32_t have, uint32_t len, uint16_t udp_port
 		return VXLAN_NONE;
 	udp = ip + header;
 	/* what is behind the header of a fragment is no port; the first one of them looks whole */
-	if ((get16(ip + 6) & (FRAGMENT >> 1)) || get16(udp + 2) != udp_port)
+	if ((be_get16(ip + 6) & (FRAGMENT >> 1)) || be_get16(udp + 2) != udp_port)
 		return VXLAN_NONE;
-	total = get16(ip + 2);
+	total = be_get16(ip + 2);
 	/* RFC 7348, 4.3: fragments may be dropped */
-	if ((get16(ip + 6) & FRAGMENT) || total > len - ETHER_LEN || checksum(ip, header) != 0 ||
-	    total < header + UDP_LEN + VXLAN_LEN + ETHER_LEN || get16(udp + 4) != total - header ||
+	if ((be_get16(ip + 6) & FRAGMENT) || total > len - ETHER_LEN || checksum(ip, header) != 0 ||
+	    total < header + UDP_LEN + VXLAN_LEN + ETHER_LEN ||
+	    be_get16(udp + 4) != total - header ||
 	    have < ETHER_LEN + header + UDP_LEN + VXLAN_LEN + ETHER_LEN ||
 	    !(udp[UDP_LEN] & FLAG_VNI))
 		return VXLAN_BROKEN;
 	/* a UDP checksum may be ignored here (RFC 7348, 4.1): the inner frame has its own */
-	ret->source = get32(ip + 12);
-	ret->target = get32(ip + 16);
+	ret->source = be_get32(ip + 12);
+	ret->target = be_get32(ip + 16);
 	ret->udp_port = udp_port;
-	ret->vni = get32(udp + UDP_LEN + 4) >> 8;
+	ret->vni = be_get32(udp + UDP_LEN + 4) >> 8;
 	ret->at = ETHER_LEN + header + UDP_LEN + VXLAN_LEN;
 	ret->len = total - header - UDP_LEN - VXLAN_LEN;
 	return VXLAN_FRAME;
