@@ -55,6 +55,8 @@ take_ports(struct lane *lane, const struct lane_ports *ports)
 		lane->poll[i] = ports->port[i];
 		lane->poll[i]->last_frame = lane->now;
 	}
+	/* the lane that had them before may have gone to sleep, and asked to be woken */
+	idle_quiet(lane);
 }
 
 static void
