@@ -92,7 +92,7 @@ struct lane {
 	struct swport *current; /* whose frames are being worked on: for logsink.c, sigbus.c */
 	struct trace *trace;    /* not NULL while the frames in hand are traced */
 	uint32_t level;         /* of out[], in use */
-	bool awake;   /* set by a stage that keeps frames in each round() until they are gone */
+	bool awake;   /* in this round a stage keeps frames, or some were dropped unshown */
 	bool emptied; /* stages keep nothing now: what waits in them goes, due or not */
 	struct lane_counters count;
 

@@ -47,8 +47,11 @@ peek(struct lane *lane, struct swport *port, uint32_t queue, struct pkt *pkt, ui
 	bool broken = r->broken;
 
 	n = ring_peek(r, &s, pkt, n);
-	if (__builtin_expect(s.oversize || s.unfinished || r->broken != broken, 0))
+	if (__builtin_expect(s.oversize || s.unfinished || r->broken != broken, 0)) {
 		account(lane, port, &s, r->broken != broken);
+		/* it was asked for a kick after these frames: not yet, others may wait behind them */
+		lane->awake = true;
+	}
 	return n;
 }
 

@@ -6,6 +6,7 @@ if(TARGET switch_core)
 	unit_test(switch_declared switch_core)
 	# the test stands between a change and the table's lock
 	target_link_options(test_switch_declared PRIVATE -Wl,--wrap=mac_unlock)
+	unit_test(switch_idle switch_core)
 	unit_test(switch_pairs switch_core)
 	unit_test(switch_rcu base switch_dpdk Threads::Threads)
 	target_sources(test_switch_rcu PRIVATE ${CMAKE_SOURCE_DIR}/vhost-user/rcu.c
