@@ -322,6 +322,8 @@ attach_before(struct swport *p, int vid, void *msg)
 
 	sigbus_attaching(p);
 	pthread_mutex_lock(&a->lock);
+	/* of a message that DPDK itself refused: attach_after() was not called */
+	a->in_message = a->refused = a->mapping = false;
 	if (will_be_refused(p, vid, m)) {
 		pthread_mutex_unlock(&a->lock);
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;

@@ -170,6 +170,17 @@ offer_inflight(struct guest *g, uint64_t size, uint16_t queues, uint16_t queue_s
 	return vhost_send(&g->port.vhost, &m, g->port.mem_fd);
 }
 
+/* Impossible, and the descriptor is missing. */
+static int
+offer_no_inflight(struct guest *g)
+{
+	struct vhost_msg m = {.request = VHOST_SET_INFLIGHT_FD, .size = sizeof(m.inflight)};
+
+	m.inflight.size = 4096;
+	m.inflight.queues = 200;
+	return vhost_send(&g->port.vhost, &m, -1);
+}
+
 /* A front end that changes everything under a running device: it costs itself, and comes back. */
 void
 check_messages(struct world *w)
@@ -182,6 +193,9 @@ check_messages(struct world *w)
 	introduce(w, 3);
 	require(offer_inflight(g, 4096, 2, 32768) == -EREMOTEIO, "too small an area was taken");
 	require(offer_inflight(g, 65536, 200, 1) == -EREMOTEIO, "so many queues were taken");
+	/* refused twice over: here, and by DPDK; the next message is no worse for it */
+	require(offer_no_inflight(g) == -EREMOTEIO, "an area without a descriptor was taken");
+	require(vhost_set_state(v, VHOST_SET_VRING_ENABLE, 1, 1) == 0, "a good one was refused");
 	require(vhost_set_u64(v, VHOST_SET_FEATURES, 0) == -EREMOTEIO, "features were changed");
 	/* nothing has changed so far */
 	send_from(w, 2, 60, 3, 1);
