@@ -51,7 +51,7 @@ zeros(size_t size)
 static struct lane *
 make_lane(struct swport *p)
 {
-	struct lane_ports *list = zeros(sizeof(*list) + sizeof(list->port[0]));
+	struct lane_ports *list = zeros(sizeof(*list) + sizeof(struct swport *));
 	struct lane *lane = zeros(sizeof(*lane));
 
 	list->serial = 1;
