@@ -118,6 +118,22 @@ note_learnt(struct work *w, enum mac_learn what, uint32_t old)
 	return 0;
 }
 
+/* What speaks against a source that is new to this port, as far as the table tells. 0, or the verdict. */
+static uint32_t
+judge(const struct work *w, uint64_t key)
+{
+	struct mac_found f = mac_find(&w->f->mac, key);
+	uint32_t limit = w->in->mac_limit;
+
+	if (mac_owner(&f) == w->ref)
+		return 0;
+	if (limit && w->in->macs >= limit)
+		return FWD_DROP + DROP_MAC_LIMIT;
+	if ((f.ref & MAC_DECLARED) && is_there(w->f, mac_owner(&f)))
+		return FWD_DROP + DROP_SPOOFED;
+	return 0;
+}
+
 /*
  * A source that the table does not have behind this port, or not as fresh as it could. 0, or the
  * verdict on the frame.
@@ -126,7 +142,7 @@ static __attribute__((noinline)) uint32_t
 learn(struct work *w, uint64_t key)
 {
 	uint64_t src = key & MAC48;
-	uint32_t limit = w->in->mac_limit, old = 0, verdict;
+	uint32_t old = 0, verdict;
 	enum mac_learn what;
 	struct mac_found f;
 
@@ -134,15 +150,19 @@ learn(struct work *w, uint64_t key)
 		return FWD_DROP + DROP_SOURCE;
 	if (!(w->flags & SWPORT_ANY_MAC) && !is_own(w->in, src))
 		return FWD_DROP + DROP_SPOOFED;
+	/* also without the lock: who makes others hold it gets nothing past it */
+	verdict = judge(w, key);
+	if (verdict)
+		return verdict;
 	if (!mac_trylock(&w->f->mac)) {
 		w->again = true; /* another lane learns: the next frame teaches */
 		return 0;
 	}
-	f = mac_find(&w->f->mac, key);
-	if (mac_owner(&f) != w->ref && limit && w->in->macs >= limit) {
-		verdict = FWD_DROP + DROP_MAC_LIMIT;
-	} else {
+	/* once more: another lane may have learnt it meanwhile */
+	verdict = judge(w, key);
+	if (verdict == 0) {
 		/* declared for a port that is gone: anybody's again */
+		f = mac_find(&w->f->mac, key);
 		if ((f.ref & MAC_DECLARED) && !is_there(w->f, mac_owner(&f)))
 			mac_forget(&w->f->mac, key);
 		what = mac_learn(&w->f->mac, key, w->ref, w->until, &old);

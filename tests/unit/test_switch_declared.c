@@ -111,6 +111,42 @@ test_mac_limit(void **state)
 }
 
 static void
+expect_locked(int in, uint8_t src, uint32_t verdict)
+{
+	uint32_t v;
+
+	mac_lock(&w.f.mac);
+	v = send(in, src, 9);
+	mac_unlock(&w.f.mac);
+	assert_int_equal(v, verdict);
+}
+
+/* What may not pass does not pass either while another lane has the table. */
+static void
+test_locked(void **state)
+{
+	const struct port_cfg own = {.mtu = 1500,
+				     .mac_age_s = 10,
+				     .queues = 1,
+				     .mac = {2, 0, 0, 0, 1, 5}};
+	const struct port_cfg limited = {
+		.mtu = 1500, .mac_age_s = 10, .queues = 1, .any_mac = 1, .mac_limit = 2};
+
+	replace_port(B, &own);
+	replace_port(C, &limited);
+	expect(C, 1, 9, FWD_FLOOD);
+	expect_locked(A, 5, FWD_DROP + DROP_SPOOFED);
+	expect_locked(C, 5, FWD_DROP + DROP_SPOOFED);
+	expect_locked(C, 2, FWD_FLOOD); /* not learnt yet */
+	assert_int_equal(macs(C), 1);
+	expect(C, 2, 9, FWD_FLOOD);
+	expect_locked(C, 3, FWD_DROP + DROP_MAC_LIMIT);
+	expect_locked(C, 1, FWD_FLOOD);
+	close_port(B);
+	expect_locked(A, 5, FWD_FLOOD); /* declared for nobody any more */
+}
+
+static void
 test_isolated(void **state)
 {
 	const struct port_cfg cfg = {
@@ -206,6 +242,7 @@ main(void)
 		WORLD_TEST(test_remembers), WORLD_TEST(test_spoofing),
 		WORLD_TEST(test_mac_limit), WORLD_TEST(test_isolated),
 		WORLD_TEST(test_changes),   WORLD_TEST(test_changes_while_swept),
+		WORLD_TEST(test_locked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
