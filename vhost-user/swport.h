@@ -116,6 +116,8 @@ struct swport {
 	bool packed;      /* its rings are; constant while up */
 	_Atomic uint64_t connects;
 	_Atomic uint64_t bad_messages;
+	uint64_t log_since; /* port_log.c */
+	uint32_t log_lines, log_missed;
 	_Atomic bool lost; /* some of its memory was not there; until it connects anew (sigbus.h) */
 
 	/* under the address table's lock */

@@ -13,6 +13,7 @@
 #include "base/fdmsg.h"
 #include "base/log.h"
 #include "vhost-user/port_library.h"
+#include "vhost-user/port_log.h"
 #include "vhost-user/stall.h"
 #include "vhost-user/vhost_attach.h"
 
@@ -117,14 +118,15 @@ on_connection(int vid)
 	/* a socket of ours takes any number; a port is one */
 	for (size_t i = 0; p && i < RTE_MAX_VHOST_DEVICE; i++)
 		taken |= reg.device[i] == p;
-	if (taken || vid >= RTE_MAX_VHOST_DEVICE)
+	if (vid >= RTE_MAX_VHOST_DEVICE)
 		p = NULL;
-	else
+	else if (p && !taken)
 		reg.device[vid] = p;
 	pthread_mutex_unlock(&reg.lock);
-	if (taken)
-		log_warn("%s: a second front end was turned away while one is connected", path);
-	if (!p)
+	if (p && taken)
+		port_log(p, LOG_LVL_WARN,
+			 "a second front end was turned away while one is connected");
+	if (!p || taken)
 		return -1;
 	atomic_store(&p->rx_mask, 0);
 	atomic_store(&p->tx_mask, 0);
@@ -133,7 +135,7 @@ on_connection(int vid)
 		rte_vhost_extern_callback_register(vid, &messages, NULL);
 	}
 	if (stall_limit(path) == 0)
-		log_warn("port %s: no time limit for messages on %s", p->cfg.name, path);
+		port_log(p, LOG_LVL_WARN, "no time limit for messages on its socket");
 	return 0;
 }
 
@@ -161,7 +163,7 @@ on_ready(int vid)
 		attach_ready(p, vid);
 	/* release: whoever sees it counted may send: lanes see the port too */
 	atomic_fetch_add_explicit(&p->connects, 1, memory_order_release);
-	log_info("port %s: connected", p->cfg.name);
+	port_log(p, LOG_LVL_INFO, "connected");
 	return 0;
 }
 
@@ -178,7 +180,7 @@ on_gone(int vid)
 	else
 		attach_gone(p, vid);
 	atomic_store_explicit(&p->vid, -1, memory_order_release);
-	log_info("port %s: disconnected", p->cfg.name);
+	port_log(p, LOG_LVL_INFO, "disconnected");
 }
 
 static int

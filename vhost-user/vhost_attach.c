@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "vhost-user/offload.h"
+#include "vhost-user/port_log.h"
 #include "vhost-user/port_vhost.h"
 #include "vhost-user/shared_event.h"
 #include "vhost-user/sigbus.h"
@@ -121,7 +122,7 @@ complain(struct swport *p, const char *words)
 {
 	atomic_fetch_add_explicit(&p->bad_messages, 1, memory_order_relaxed);
 	if (!of(p)->told)
-		log_warn("port %s: %s", p->cfg.name, words);
+		port_log(p, LOG_LVL_WARN, words);
 	of(p)->told = true;
 }
 
