@@ -356,7 +356,7 @@ attach_after(struct swport *p, int vid)
 	return refused ? RTE_VHOST_MSG_RESULT_ERR : RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-/* --- hand-over --- */
+/* --- hand-over: also of ports whose socket could not be opened again --- */
 
 void
 attach_stage(bool on)
@@ -371,6 +371,9 @@ attach_staged(struct swport *p, bool *ret_packed)
 	uint64_t features = 0;
 	uint32_t rings = 0;
 
+	*ret_packed = false;
+	if (!a)
+		return 0;
 	pthread_mutex_lock(&a->lock);
 	if (a->running && a->staged && !a->in_message &&
 	    rte_vhost_get_negotiated_features(a->vid, &features) == 0)
@@ -386,6 +389,8 @@ attach_take(struct swport *p, uint32_t rings, const uint16_t base[VHOST_RINGS])
 	struct attachment *a = of(p);
 	bool there;
 
+	if (!a)
+		return false;
 	pthread_mutex_lock(&a->lock);
 	there = a->running && a->staged;
 	if (there) {
@@ -406,6 +411,9 @@ attach_give(struct swport *p, bool *ret_packed, uint16_t ret_base[VHOST_RINGS])
 	struct attachment *a = of(p);
 	uint32_t rings = 0;
 
+	*ret_packed = false;
+	if (!a)
+		return 0;
 	pthread_mutex_lock(&a->lock);
 	if (atomic_load_explicit(&p->ops, memory_order_relaxed))
 		for (uint32_t i = 0; i < VHOST_RINGS; i++)
@@ -424,6 +432,8 @@ attach_give_up(struct swport *p)
 {
 	struct attachment *a = of(p);
 
+	if (!a)
+		return;
 	pthread_mutex_lock(&a->lock);
 	a->staged = false;
 	if (!a->in_message && !atomic_load_explicit(&p->ops, memory_order_relaxed))

@@ -155,6 +155,27 @@ new_one_dies() {
 	stop_switch 1
 }
 
+# A port whose socket cannot be opened after a hand-over: told, and in the way of no other hand-over.
+closed_port() {
+	local wrong= i
+	start_load split handover=1
+	start_switch 0
+	wait_for up 0 && wait_for moving 0 || wrong="no frames pass"
+	for i in 1 2; do
+		local old=$switch
+		start_switch $i --takeover
+		"$bin/corelane-ports" "$dir/c$i" add net 1500 first=2 listen=1 "$dir/l$i" || wrong="no third port"
+		rm "$dir/l$i" && mkdir "$dir/l$i"
+		"$bin/corelane-ports" "$dir/c$((i - 1))" upgrade "$dir/c$i" >"$dir/told" 2>&1 || wrong="$(cat "$dir/told")"
+		wait "$old" || wrong="switch $((i - 1)) ended with status $?"
+		grep -q "$dir/l$i is there and is no socket" "$dir/log$i" || wrong="not told: $(tail -n 1 "$dir/log$i")"
+		wait_for moving $i || wrong="no frames pass through switch $i"
+	done
+	end_load
+	say a-port-that-is-closed-is-handed-over "$wrong"
+	stop_switch 2
+}
+
 # What no hand-over can be made with: told, and the switch goes on.
 refused() {
 	local told
@@ -174,4 +195,5 @@ for ring in split packed; do
 done
 replaced_shaped
 new_one_dies
+closed_port
 refused
