@@ -35,7 +35,7 @@ start_switch() { # NUMBER [ARGUMENTS]
 	pids="$pids $switch"
 	wait_for [ -S "$dir/c$n" ] && wait_for add_ports "$n"
 }
-add_ports() { "$bin/corelane-ports" "$dir/c$1" add net 1500 $dressed "$dir/a" "$dir/b" 2>"$dir/add"; }
+add_ports() { "$bin/corelane-ports" "$dir/c$1" add net 1500 ${dressed:+"$dressed"} "$dir/a" "$dir/b" 2>"$dir/add"; }
 # What the switch has counted: frames taken from guests, and dropped.
 count() { "$bin/corelane-ports" "$dir/c$1" stats >"$dir/stats" && sum rx_packets && sum 'drop_[a-z-]*'; }
 sum() { grep -o "\"$1\": [0-9]*" "$dir/stats" | awk '{ n += $NF } END { print n + 0 }'; }
