@@ -145,7 +145,7 @@ fill_bond(const struct plan *plan, const struct site_device *d, struct port_cfg 
 
 	ret->kind = PORT_BOND;
 	ret->bond_mode = (uint8_t)d->bond_mode;
-	for (size_t k = 0; k < d->n_members; k++) {
+	for (size_t k = 0; k < d->n_members && n < PORT_MEMBERS_MAX; k++) {
 		size_t m = find_device(h, d->member[k]);
 
 		if (m < h->n_devices)
