@@ -92,9 +92,10 @@ plan_device_kind(const struct site_device *d)
 /*
  * DPDK's arguments for device @i. The name behind the driver's is the declared one, so that it stays
  * when others come and go. A function that nobody has looked at has its address only when declared so.
+ * @ret: PORT_DEVICE_LEN bytes.
  */
 static void
-device_args(const struct plan *plan, size_t i, char ret[PORT_DEVICE_LEN])
+device_args(const struct plan *plan, size_t i, char *ret)
 {
 	const struct site_device *d = &plan->site->host.devices[i];
 	char pci[PCI_ADDR_LEN];
