@@ -305,6 +305,7 @@ lane_empty(struct lane *lane)
 {
 	self = lane;
 	atomic_store_explicit(&lane->tid, gettid(), memory_order_relaxed);
+	atomic_store_explicit(&lane->tid, gettid(), memory_order_relaxed);
 	rcu_online(lane->rcu, lane->number);
 	lane->now = tsc_now();
 	look_up_ports(lane);
@@ -312,6 +313,7 @@ lane_empty(struct lane *lane)
 	end_round(lane);
 	lane->emptied = false;
 	rcu_offline(lane->rcu, lane->number);
+	atomic_store_explicit(&lane->tid, 0, memory_order_relaxed);
 	atomic_store_explicit(&lane->tid, 0, memory_order_relaxed);
 	self = NULL;
 }
