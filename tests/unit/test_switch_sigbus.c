@@ -17,7 +17,7 @@
 #define PAGES 600ul /* more than one huge page's worth */
 
 static struct fwd fwd;
-static struct lane *here;
+static struct lane *volatile here; /* read by a signal handler, of which the compiler knows nothing */
 
 struct lane *
 lane_self(void)
