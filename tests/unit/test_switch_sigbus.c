@@ -17,7 +17,8 @@
 #define PAGES 600ul /* more than one huge page's worth */
 
 static struct fwd fwd;
-static struct lane *volatile here; /* read by a signal handler, of which the compiler knows nothing */
+/* Read by a signal handler, of which the compiler knows nothing. */
+static struct lane *volatile here;
 
 struct lane *
 lane_self(void)
