@@ -75,16 +75,6 @@ offload_len(const struct pkt *pkt)
 	       ((pkt->off.gso_type & 7) == OFFLOAD_GSO_UDP_L4 ? 8u : 20u);
 }
 
-/* Bytes were cut off (@by < 0) or put into the frame before its layer 3: a tag. */
-static inline void
-offload_shift(struct pkt *pkt, int by)
-{
-	if (!(pkt->flags & PKT_OFFLOAD))
-		return;
-	pkt->off.csum_start = (uint16_t)(pkt->off.csum_start + by);
-	pkt->off.hdr_len = (uint16_t)(pkt->off.hdr_len + by);
-}
-
 typedef void offload_emit(void *arg, struct pkt *const *pkt, uint32_t n);
 
 /*
